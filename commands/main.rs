@@ -1,0 +1,2 @@
+//! The `rmq` command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Java `.properties` text: what operators write in `broker.conf` and `namesrv.conf`.
