@@ -1,1 +1,4 @@
-//! Being laid.
+//! RocketMQ's wire and record formats: bytes to types and back. No I/O, no clock.
+
+pub mod properties;
+pub mod record;
