@@ -30,15 +30,25 @@ impl Fields {
 
     /// Adds a field at the end.
     pub fn push(&mut self, name: &str, value: &str) {
-        self.push_with(|text| text.push_str(name), |text| text.push_str(value));
+        self.push_with(|text| {
+            text.push_str(name);
+            let name_end = text.len();
+            text.push_str(value);
+            name_end
+        });
     }
 
-    /// Adds a field whose parts the closures append to the text they are given; they must not shorten it.
-    pub fn push_with(&mut self, name: impl FnOnce(&mut String), value: impl FnOnce(&mut String)) {
-        name(&mut self.text);
-        let name_end = self.text.len() as u32;
-        value(&mut self.text);
-        self.ends.push((name_end, self.text.len() as u32));
+    /// Adds a field that `append` writes at the end of the text it is given, name then value;
+    /// it returns the text's length between the two, and must not shorten the text.
+    pub fn push_with(&mut self, append: impl FnOnce(&mut String) -> usize) {
+        let name_end = append(&mut self.text);
+        self.ends.push((name_end as u32, self.text.len() as u32));
+    }
+
+    /// Takes the last field away.
+    pub fn pop(&mut self) {
+        self.ends.pop();
+        self.text.truncate(self.ends.last().map_or(0, |last| last.1 as usize));
     }
 
     /// Adds or replaces a field.

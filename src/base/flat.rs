@@ -234,13 +234,13 @@ struct ValueWriter<'a> {
 
 impl ValueWriter<'_> {
     fn text(self, value: impl Display) -> Result<(), FieldError> {
-        self.fields.push_with(
-            |text| text.push_str(self.name),
+        self.fields.push_with(|text| {
+            text.push_str(self.name);
+            let name_end = text.len();
             // Writing into a String does not fail.
-            |text| {
-                let _ = write!(text, "{value}");
-            },
-        );
+            let _ = write!(text, "{value}");
+            name_end
+        });
         Ok(())
     }
 }
