@@ -4,9 +4,16 @@ mod binary;
 pub mod code;
 pub mod command;
 pub mod frame;
+pub mod heartbeat;
+pub mod inspect;
 mod json;
 pub mod loose_json;
 pub mod properties;
+pub mod pull;
 pub mod record;
+pub mod registration;
+pub mod route;
+pub mod send;
+pub mod topic;
 
 pub use command::{Body, Command, Encoding, Language};

@@ -272,6 +272,7 @@ pub struct Record {
 }
 
 /// What stands at a position of the log.
+#[expect(clippy::large_enum_variant, reason = "nearly every entry is a message, and none is kept long")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Entry {
     /// A message.

@@ -1,5 +1,4 @@
 //! Frames: golden bytes captured from clients, and what a stream can do to a reader.
-#![allow(clippy::unwrap_used)]
 
 use super::*;
 use crate::command::Language;

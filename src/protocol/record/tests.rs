@@ -1,5 +1,4 @@
 //! The record's golden bytes, written out by hand from the layout, and what damage does to them.
-#![allow(clippy::unwrap_used)]
 
 use super::*;
 
