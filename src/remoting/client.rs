@@ -10,10 +10,13 @@ use tokio_util::sync::CancellationToken;
 /// A set of connections. Dropping it ends them.
 pub struct Client<S> {
     service: Arc<S>,
-    connections: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Option<Arc<Peer>>>>>>,
+    connections: Mutex<HashMap<String, Arc<Slot>>>,
     connect_timeout: Duration,
     shutdown: CancellationToken,
 }
+
+/// The connection to one address, if there is one; held while it is being made.
+type Slot = tokio::sync::Mutex<Option<Arc<Peer>>>;
 
 /// For clients that servers never ask anything: their requests are ignored.
 pub struct NoService;

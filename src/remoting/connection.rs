@@ -6,9 +6,9 @@
 
 use crate::{Answers, Peer, Service, outbound::Outbound, service::Later};
 use bytes::BytesMut;
-use futures_util::{StreamExt, stream::FuturesUnordered};
+use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use protocol::{Command, frame};
-use std::{future, io, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite},
     sync::mpsc,
@@ -68,11 +68,11 @@ pub async fn run(
                 }
                 last_active = Instant::now();
             }
-            Some(answer) = pending.next(), if !pending.is_empty() => {
-                outbound_extend(&mut outbound, answer);
+            Some(ready) = pending.next(), if !pending.is_empty() => {
+                ready.into_iter().for_each(|answer| outbound.push(answer));
                 // Whatever else is ready goes out with the same write.
-                while let Some(Some(answer)) = now_or_none(&mut pending).await {
-                    outbound_extend(&mut outbound, answer);
+                while let Some(Some(ready)) = pending.next().now_or_never() {
+                    ready.into_iter().for_each(|answer| outbound.push(answer));
                 }
             }
             Some(request) = requests_out.recv() => {
@@ -121,21 +121,6 @@ pub async fn run(
         Err(error) => tracing::debug!(peer = ?peer, %error, "connection lost"),
     }
     service.closed(&peer);
-}
-
-fn outbound_extend(outbound: &mut Outbound, answer: Option<Command>) {
-    if let Some(answer) = answer {
-        outbound.push(answer);
-    }
-}
-
-/// The next answer that is ready now.
-async fn now_or_none(pending: &mut FuturesUnordered<Later>) -> Option<Option<Option<Command>>> {
-    tokio::select! {
-        biased;
-        answer = pending.next() => Some(answer),
-        () = future::ready(()) => None,
-    }
 }
 
 /// Bytes on their way in. Never holds more memory than a small factor of what was received.

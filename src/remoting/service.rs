@@ -40,7 +40,7 @@ impl Receipt {
     }
 }
 
-pub(crate) type Later = Pin<Box<dyn Future<Output = Option<Command>> + Send>>;
+pub(crate) type Later = Pin<Box<dyn Future<Output = Vec<Command>> + Send>>;
 
 /// Where a service puts its answers.
 #[derive(Default)]
@@ -57,6 +57,14 @@ impl Answers {
 
     /// An answer that takes a while; `None` leaves the request unanswered.
     pub fn later(&mut self, receipt: Receipt, answer: impl Future<Output = Option<Command>> + Send + 'static) {
-        self.later.push(Box::pin(async move { answer.await.and_then(|answer| receipt.stamp(answer)) }));
+        let stamped = async move { answer.await.and_then(|answer| receipt.stamp(answer)).into_iter().collect() };
+        self.later.push(Box::pin(stamped));
+    }
+
+    /// Answers to several requests that become ready together, at the cost of one wait.
+    pub fn later_together(&mut self, answers: impl Future<Output = Vec<(Receipt, Command)>> + Send + 'static) {
+        let stamped =
+            async move { answers.await.into_iter().filter_map(|(receipt, answer)| receipt.stamp(answer)).collect() };
+        self.later.push(Box::pin(stamped));
     }
 }
