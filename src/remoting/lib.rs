@@ -4,6 +4,7 @@
 
 pub mod client;
 mod connection;
+mod names;
 mod outbound;
 mod peer;
 pub mod server;
@@ -11,6 +12,7 @@ mod service;
 
 pub use client::Client;
 pub use connection::{Limits, run};
+pub use names::{Names, NamesError, REFRESH_PERIOD};
 pub use peer::Peer;
 pub use service::{Answers, Receipt, Service};
 
