@@ -6,7 +6,9 @@ mod clock;
 pub mod durable;
 pub mod fields;
 pub mod flat;
+pub mod given;
 pub mod properties;
+pub mod settings;
 mod tasks;
 mod watermark;
 

@@ -131,7 +131,8 @@ fn logical_lines(text: &str) -> impl Iterator<Item = (usize, Cow<'_, str>)> {
         loop {
             let (number, line) = lines.next()?;
             let line = line.trim_start_matches(is_blank);
-            if line.starts_with(['#', '!']) {
+            // A continuation of nothing begins nothing: what follows may still be a comment.
+            if line.starts_with(['#', '!']) || line == "\\" {
                 continue;
             }
             let mut logical = Cow::Borrowed(line);
@@ -284,6 +285,7 @@ mod tests {
         assert_eq!(one("k=a\\"), pair("k", "a"));
         assert_eq!(one("\\\n\\\nk=a"), pair("k", "a"));
         assert_eq!(pairs("\\\n\nl=b").len(), 1);
+        assert_eq!(pairs("\\\n# c\nl=b").len(), 1);
     }
 
     #[test]
