@@ -7,6 +7,7 @@ pub mod durable;
 pub mod fields;
 pub mod flat;
 pub mod given;
+mod kind;
 pub mod properties;
 pub mod settings;
 mod tasks;
