@@ -166,6 +166,18 @@ impl Given {
         }
     }
 
+    /// Refuses what was given for a key in a list of keys with `;` between them.
+    ///
+    /// # Errors
+    /// Names the first such key; `why` is said of it.
+    pub fn refuse_barred(&self, list: &str, why: &'static str) -> Result<(), SettingError> {
+        let barred = |key| list.split(';').any(|barred| barred.trim() == key);
+        match self.values.iter().map(|value| value.setting.key).find(|key| barred(*key)) {
+            Some(key) => Err(SettingError::Fixed { key, why }),
+            None => Ok(()),
+        }
+    }
+
     /// Adds a notice about a key, at its place.
     pub fn notice(&mut self, key: &str, text: String) {
         self.notices.push(Notice { place: self.place(key).clone(), text });

@@ -46,7 +46,7 @@ pub fn choose(interfaces: &[Interface]) -> Option<IpAddr> {
     let is_home_network = |address: &IpAddr| matches!(address, IpAddr::V4(v4) if v4.octets()[..2] == [192, 168]);
     reachable()
         .find(|address| address.is_ipv4() && !is_home_network(address))
-        .or_else(|| reachable().filter(IpAddr::is_ipv4).last())
+        .or_else(|| reachable().rfind(IpAddr::is_ipv4))
         .or_else(|| reachable().next())
 }
 

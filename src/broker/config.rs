@@ -1,7 +1,7 @@
 //! The broker's settings: every key of `broker.conf` that does something here, typed, with the defaults of Apache
 //! RocketMQ 4.9.8 (`BrokerConfig`, `MessageStoreConfig`, `NettyServerConfig`), and how they are read, shown and changed.
 //!
-//! Keys that only Apache RocketMQ has a use for are in [`keys_without_effect`](crate::keys_without_effect); what keys
+//! Keys that only Apache RocketMQ has a use for are in `keys_without_effect`; what keys
 //! demand of each other is in `config_rules`, the form of single values in [`config_values`](crate::config_values).
 
 use std::path::PathBuf;
@@ -258,11 +258,7 @@ impl BrokerConfig {
     /// Names the key that is unknown, may not change, does nothing here, or has a bad value.
     pub fn update(&self, changes: &Properties) -> Result<Self, ConfigError> {
         let (mut config, mut given) = self.changed(changes)?;
-        for key in given.values().iter().map(|value| value.setting.key) {
-            if self.config_black_list.split(';').any(|barred| barred.trim() == key) {
-                return Err(ConfigError::Fixed { key, why: "configBlackList names it" });
-            }
-        }
+        given.refuse_barred(&self.config_black_list, "configBlackList names it")?;
         config_rules::check(&mut config, &mut given)?;
         Ok(config)
     }
@@ -284,3 +280,6 @@ impl Default for BrokerConfig {
         Self::with_defaults(&Surroundings::nowhere())
     }
 }
+
+#[cfg(test)]
+mod tests;

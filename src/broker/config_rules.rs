@@ -62,8 +62,7 @@ fn complete_role(config: &mut BrokerConfig, given: &mut Given) -> Result<(), Set
             config.access_message_in_memory_max_percent -= SLAVE_LESS;
         }
     } else if config.broker_id != 0 {
-        let role = config.broker_role.word();
-        given.notice("brokerId", format!("brokerId = {} has no effect: a {role} always has 0", config.broker_id));
+        given.notice("brokerId", format!("brokerId = {} has no effect: a master always has 0", config.broker_id));
         config.broker_id = 0;
     }
     Ok(())

@@ -1,1 +1,3 @@
-//! Being laid.
+//! Who serves which topic: the name server.
+
+pub mod config;
