@@ -1,6 +1,6 @@
 //! What a setting's value must look like as text, and the types it can have.
 //!
-//! It knows no key; that is [`crate::settings`].
+//! It knows no key; that is [`settings`](mod@crate::settings).
 
 use std::fmt;
 use std::path::PathBuf;

@@ -1,7 +1,7 @@
 //! Java `.properties` text: what operators write in configuration files, read and written as
 //! `java.util.Properties` does, with the line of each key kept for messages.
 //!
-//! It knows no key and checks no value; that is [`crate::settings`].
+//! It knows no key and checks no value; that is [`settings`](mod@crate::settings).
 
 use std::borrow::Cow;
 use std::collections::HashMap;
