@@ -1,8 +1,28 @@
 //! Requests answered from the store: the broker.
+//!
+//! One file a subject: `send`, `pull`, `query`, `membership`, `manage`, `inspect` answer; `topics`, `groups`, `offsets`,
+//! `clients` are the tables they answer from; `dispatch` says who answers what. Uses no client: it talks to name servers
+//! through `remoting` directly.
 
 pub mod address;
+mod announce;
+mod broker;
+mod clients;
 pub mod config;
 mod config_rules;
 pub mod config_values;
+mod dispatch;
+mod groups;
+mod inspect;
 mod keys_without_effect;
+mod manage;
+mod membership;
+mod offsets;
+mod pull;
+mod query;
+mod refusal;
+mod send;
 pub mod surroundings;
+mod topics;
+
+pub use broker::{Broker, StartError};

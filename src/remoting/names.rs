@@ -33,8 +33,8 @@ pub enum NamesError {
     },
 }
 
-/// The known name servers.
-#[derive(Debug)]
+/// The known name servers; by default none.
+#[derive(Debug, Default)]
 pub struct Names {
     url: Option<String>,
     list: RwLock<Vec<String>>,

@@ -1,0 +1,167 @@
+//! Tells every name server who this broker is and which topics it holds: at the start, regularly, and on each change.
+//!
+//! A change that must be known before its request is answered (a new topic) waits on a watermark of rounds.
+//! Source: `BrokerOuterAPI` of Apache RocketMQ.
+
+use crate::config::BrokerConfig;
+use base::Watermark;
+use protocol::{
+    Command,
+    code::{self, request, response},
+    registration::{self, Register, RegisterBody, UnregisterBroker},
+    topic::{TopicTable, perm},
+};
+use remoting::{Client, Error, Names, client::NoService};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// How long an answer waits for a registration before it goes out all the same.
+const WAIT_FOR_ROUND: Duration = Duration::from_secs(3);
+const UNREGISTER_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Registers one broker with every name server.
+pub struct Announcer {
+    names: Names,
+    client: Client<NoService>,
+    /// Rounds asked for, and rounds done.
+    wanted: AtomicU64,
+    done: Watermark,
+    wake: Notify,
+}
+
+impl Announcer {
+    /// An announcer to these name servers.
+    pub fn new(names: Names) -> Self {
+        Self {
+            names,
+            client: Client::asking(),
+            wanted: AtomicU64::new(0),
+            done: Watermark::new(0),
+            wake: Notify::new(),
+        }
+    }
+
+    /// Asks for a registration. The ticket is for [`Announcer::known`].
+    pub fn soon(&self) -> u64 {
+        let ticket = self.wanted.fetch_add(1, Ordering::AcqRel) + 1;
+        self.wake.notify_one();
+        ticket
+    }
+
+    /// Returns once the name servers know what was true when the ticket was given, or after a few seconds.
+    pub async fn known(&self, ticket: u64) {
+        // Without an answer from a name server the message is stored all the same: the client need not wait longer.
+        let _ = tokio::time::timeout(WAIT_FOR_ROUND, self.done.reached(ticket)).await;
+    }
+
+    /// Registers what `me` says whenever asked, and at least every `period`, until shutdown.
+    pub async fn run(&self, me: impl Fn() -> Announcement, period: Duration, shutdown: CancellationToken) {
+        loop {
+            let ticket = self.wanted.load(Ordering::Acquire);
+            if self.names.is_dynamic()
+                && let Err(error) = self.names.refresh().await
+            {
+                tracing::warn!(%error, "keeping the name servers known so far");
+            }
+            self.register_everywhere(&me()).await;
+            self.done.advance(ticket);
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = self.wake.notified() => {}
+                () = tokio::time::sleep(period) => {}
+            }
+        }
+    }
+
+    async fn register_everywhere(&self, me: &Announcement) {
+        let request = me.request();
+        let all = self.names.all();
+        let (client, request) = (&self.client, &request);
+        let asked = all.iter().map(|name| async move {
+            let answer = client.call(name, request.clone(), me.timeout).await;
+            match check(answer) {
+                Ok(()) => tracing::debug!(name_server = name, "registered"),
+                Err(why) => tracing::warn!(name_server = name, why, "cannot register; trying again later"),
+            }
+        });
+        futures_util::future::join_all(asked).await;
+    }
+
+    /// Takes this broker off every name server, as far as they can be reached.
+    pub async fn unregister(&self, me: &Announcement) {
+        let request = Command::request(request::UNREGISTER_BROKER).with_header(&UnregisterBroker {
+            broker_name: me.header.broker_name.clone(),
+            broker_addr: me.header.broker_addr.clone(),
+            cluster_name: me.header.cluster_name.clone(),
+            broker_id: me.header.broker_id,
+        });
+        let all = self.names.all();
+        let (client, request) = (&self.client, &request);
+        let asked = all.iter().map(|name| async move {
+            let answer = client.call(name, request.clone(), UNREGISTER_TIMEOUT).await;
+            if let Err(why) = check(answer) {
+                tracing::warn!(name_server = name, why, "cannot unregister");
+            }
+        });
+        futures_util::future::join_all(asked).await;
+    }
+}
+
+fn check(answer: Result<Command, Error>) -> Result<(), String> {
+    match answer {
+        Ok(answer) if answer.code == response::SUCCESS => Ok(()),
+        Ok(answer) => Err(format!(
+            "{}: {}",
+            code::response_title(answer.code),
+            answer.remark.as_deref().unwrap_or("no reason given")
+        )),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// What a registration says.
+#[derive(Clone, Debug)]
+pub struct Announcement {
+    header: Register,
+    topics: TopicTable,
+    timeout: Duration,
+}
+
+impl Announcement {
+    /// This broker with these topics, whose permissions are cut to the broker's own.
+    pub fn new(config: &BrokerConfig, broker_addr: &str, mut topics: TopicTable) -> Self {
+        let allowed = config.broker_permission as i32;
+        if allowed & (perm::READ | perm::WRITE) != perm::READ | perm::WRITE {
+            topics.topic_config_table.values_mut().for_each(|topic| topic.perm &= allowed);
+        }
+        Self {
+            header: Register {
+                broker_name: config.broker_name.clone(),
+                broker_addr: broker_addr.to_owned(),
+                cluster_name: config.broker_cluster_name.clone(),
+                ha_server_addr: format!("{}:{}", config.broker_ip2, config.ha_listen_port),
+                broker_id: config.broker_id as i64,
+                compressed: config.compressed_register,
+                body_crc32: 0,
+            },
+            topics,
+            timeout: Duration::from_millis(config.register_broker_timeout_ms),
+        }
+    }
+
+    fn request(&self) -> Command {
+        let body = RegisterBody { filter_server_list: Vec::new(), topic_config_serialize_wrapper: self.topics.clone() };
+        let bytes = if self.header.compressed {
+            body.compress()
+        } else {
+            // Maps with string keys always serialize.
+            serde_json::to_vec(&body).unwrap_or_default()
+        };
+        let header = Register { body_crc32: registration::body_crc(&bytes), ..self.header.clone() };
+        Command::request(request::REGISTER_BROKER).with_header(&header).with_body(bytes)
+    }
+}

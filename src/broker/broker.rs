@@ -1,0 +1,302 @@
+//! The broker: its tables, its store, its sockets and its background tasks; how it starts and how it stops.
+
+use crate::{
+    announce::{Announcement, Announcer},
+    clients::Clients,
+    config::BrokerConfig,
+    config_values,
+    dispatch::Dispatch,
+    groups::Groups,
+    offsets::Offsets,
+    send::Sends,
+    topics::{TopicRules, Topics},
+};
+use arc_swap::ArcSwap;
+use base::{Clock, Tasks};
+use parking_lot::Mutex;
+use remoting::{Limits, Names, server};
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+use store::{FlushDiskType, MessageStore, StoreConfig, StoreError};
+
+/// How often silent clients are looked for.
+const EXPIRY_PERIOD: Duration = Duration::from_secs(10);
+/// How long connections and tasks may take to end.
+const STOP_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Why a broker cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A table cannot be read.
+    #[error("cannot read {file}: {source}; its .bak is no better. Repair or remove it")]
+    Table {
+        /// Its path.
+        file: String,
+        /// What is wrong with it.
+        source: io::Error,
+    },
+    /// A port cannot be opened.
+    #[error("cannot listen on {addr}: {source}; set another listenPort")]
+    Listen {
+        /// Where.
+        addr: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// A running broker. Handlers are free functions of it, in the file of their subject.
+pub struct Broker {
+    config: ArcSwap<BrokerConfig>,
+    store: Arc<MessageStore>,
+    store_host: SocketAddr,
+    topics: Topics,
+    groups: Groups,
+    offsets: Offsets,
+    clients: Clients,
+    announcer: Announcer,
+    clock: Clock,
+    started_ms: i64,
+    /// Buffers of reads that are done, for the next ones.
+    spare_sends: Mutex<Vec<Sends>>,
+    tasks: Tasks,
+}
+
+impl Broker {
+    /// Opens the store, listens, and registers with `names`; without names it serves whoever knows its address.
+    ///
+    /// # Errors
+    /// See [`StartError`]; nothing is left running.
+    pub async fn start(mut config: BrokerConfig, names: Option<Names>, clock: Clock) -> Result<Arc<Self>, StartError> {
+        let listen = SocketAddr::from((Ipv4Addr::UNSPECIFIED, config.listen_port));
+        // The ports first: a broker that cannot listen must not touch the store of one that can.
+        let open = |addr: SocketAddr| server::bind(addr).map_err(|source| StartError::Listen { addr, source });
+        let listener = open(listen)?;
+        // Port 0, which no file may say but a test may, is whatever was free.
+        if let (0, Ok(bound)) = (config.listen_port, listener.local_addr()) {
+            config.listen_port = bound.port();
+        }
+        let fast = (listen.port() == config.listen_port)
+            .then(|| config.listen_port - 2)
+            .map(|port| open(SocketAddr::new(listen.ip(), port)))
+            .transpose()?;
+        let store = MessageStore::open(store_config(&config), clock.clone())?;
+        let table = |name: &str| config.store_path_root_dir.join("config").join(name);
+        let broken = |name: &str| {
+            let file = table(name).display().to_string();
+            move |source| StartError::Table { file, source }
+        };
+        let rules = topic_rules(&config);
+        let broker = Arc::new(Self {
+            store_host: store_host(&config),
+            topics: Topics::open(table("topics.json"), &rules, clock.clone()).map_err(broken("topics.json"))?,
+            groups: Groups::open(table("subscriptionGroup.json"), config.auto_create_subscription_group, clock.clone())
+                .map_err(broken("subscriptionGroup.json"))?,
+            offsets: Offsets::open(table("consumerOffset.json")).map_err(broken("consumerOffset.json"))?,
+            clients: Clients::new(clock.clone()),
+            announcer: Announcer::new(names.unwrap_or_default()),
+            started_ms: clock.now_ms(),
+            spare_sends: Mutex::default(),
+            tasks: Tasks::default(),
+            config: ArcSwap::from_pointee(config),
+            store,
+            clock,
+        });
+        broker.run(std::iter::once(listener).chain(fast));
+        Ok(broker)
+    }
+
+    /// Everything that runs in the background, in one list.
+    fn run(self: &Arc<Self>, listeners: impl Iterator<Item = tokio::net::TcpListener>) {
+        let config = self.config();
+        let limits = Limits {
+            idle: match config.server_channel_max_idle_seconds {
+                0 => Duration::from_secs(u64::from(u32::MAX)),
+                seconds => Duration::from_secs(seconds),
+            },
+            ..Limits::default()
+        };
+        for listener in listeners {
+            let service = Arc::new(Dispatch(self.clone()));
+            self.tasks.spawn("listener", server::serve(listener, service, limits, self.tasks.clone()));
+        }
+        let (me, shutdown) = (self.clone(), self.tasks.shutdown().clone());
+        let period = Duration::from_millis(config.register_name_server_period_ms);
+        self.tasks.spawn("announcer", async move {
+            me.announcer.run(|| me.announcement(), period, shutdown).await;
+        });
+        let me = self.clone();
+        self.tasks.every("save offsets", Duration::from_millis(config.flush_consumer_offset_interval_ms), move || {
+            if let Err(error) = me.offsets.save() {
+                tracing::error!(%error, "cannot save consumer offsets; trying again later");
+            }
+        });
+        let me = self.clone();
+        self.tasks.every("expire clients", EXPIRY_PERIOD, move || me.clients.expire(|group| me.tells_members(group)));
+    }
+
+    /// Stops: no new work, what is written is flushed, the name servers are told, the tables are saved.
+    ///
+    /// # Errors
+    /// If the store cannot be closed cleanly; it then recovers at the next start.
+    pub async fn stop(&self) -> Result<(), StoreError> {
+        self.announcer.unregister(&self.announcement()).await;
+        if !self.tasks.stop(STOP_DEADLINE).await {
+            tracing::warn!("some connections did not end within {} s", STOP_DEADLINE.as_secs());
+        }
+        for (what, saved) in
+            [("offsets", self.offsets.save()), ("topics", self.topics.save()), ("groups", self.groups.save())]
+        {
+            if let Err(error) = saved {
+                tracing::error!(what, %error, "cannot save a table");
+            }
+        }
+        self.store.close()
+    }
+
+    /// The settings as they are now.
+    pub fn config(&self) -> arc_swap::Guard<Arc<BrokerConfig>> {
+        self.config.load()
+    }
+
+    /// Replaces the settings.
+    pub fn set_config(&self, config: BrokerConfig) {
+        self.config.store(Arc::new(config));
+    }
+
+    /// The messages.
+    pub fn store(&self) -> &MessageStore {
+        &self.store
+    }
+
+    /// What records say who stored them: the advertised address.
+    pub fn store_host(&self) -> SocketAddr {
+        self.store_host
+    }
+
+    /// A buffer for the sends of one read.
+    pub fn sends(&self) -> Sends {
+        self.spare_sends.lock().pop().unwrap_or_else(|| Sends::new(&self.store))
+    }
+
+    /// Gives such a buffer back.
+    pub fn done_with(&self, sends: Sends) {
+        // As many are kept as reads were ever served at once, which is at most one a thread.
+        if sends.is_worth_keeping() {
+            self.spare_sends.lock().push(sends);
+        }
+    }
+
+    /// The topics.
+    pub fn topics(&self) -> &Topics {
+        &self.topics
+    }
+
+    /// The groups as configured.
+    pub fn groups(&self) -> &Groups {
+        &self.groups
+    }
+
+    /// The groups' offsets.
+    pub fn offsets(&self) -> &Offsets {
+        &self.offsets
+    }
+
+    /// The groups' members.
+    pub fn clients(&self) -> &Clients {
+        &self.clients
+    }
+
+    /// Who tells the name servers.
+    pub fn announcer(&self) -> &Announcer {
+        &self.announcer
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// When it started, ms.
+    pub fn started_ms(&self) -> i64 {
+        self.started_ms
+    }
+
+    /// The address clients are told.
+    pub fn advertised(&self) -> String {
+        let config = self.config();
+        format!("{}:{}", config.broker_ip1, config.listen_port)
+    }
+
+    /// Whether a group's members are told when one comes or goes.
+    pub fn tells_members(&self, group: &str) -> bool {
+        self.config().notify_consumer_ids_changed_enable
+            && self.groups.find(group).is_none_or(|group| group.notify_consumer_ids_changed_enable)
+    }
+
+    fn announcement(&self) -> Announcement {
+        Announcement::new(&self.config(), &self.advertised(), self.topics.snapshot())
+    }
+}
+
+/// A record holds an address, not a name: one that cannot be resolved here is stored as 127.0.0.1, with a warning.
+fn store_host(config: &BrokerConfig) -> SocketAddr {
+    use std::net::ToSocketAddrs;
+    let port = config.listen_port;
+    if let Ok(ip) = config.broker_ip1.parse::<IpAddr>() {
+        return SocketAddr::new(ip, port);
+    }
+    let resolved = (config.broker_ip1.as_str(), port).to_socket_addrs().ok();
+    resolved.and_then(|mut all| all.find(SocketAddr::is_ipv4)).unwrap_or_else(|| {
+        tracing::warn!(broker_ip1 = config.broker_ip1, "brokerIP1 has no address here; message ids will not lead back");
+        SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+    })
+}
+
+fn topic_rules(config: &BrokerConfig) -> TopicRules {
+    TopicRules {
+        auto_create: config.auto_create_topic_enable,
+        default_queues: config.default_topic_queue_nums as i32,
+        cluster: (config.broker_cluster_name.clone(), config.cluster_topic_enable),
+        broker: (config.broker_name.clone(), config.broker_topic_enable),
+        trace_topic: config.trace_topic_enable.then(|| config.msg_trace_topic_name.clone()),
+    }
+}
+
+fn store_config(config: &BrokerConfig) -> StoreConfig {
+    StoreConfig {
+        root_dir: config.store_path_root_dir.clone(),
+        commit_log_dir: Some(config.store_path_commit_log.clone()),
+        mapped_file_size_commit_log: u64::from(config.mapped_file_size_commit_log),
+        mapped_file_size_consume_queue: u64::from(config.mapped_file_size_consume_queue),
+        message_index_enable: config.message_index_enable,
+        max_hash_slot_num: config.max_hash_slot_num,
+        max_index_num: config.max_index_num,
+        max_msgs_num_batch: config.max_msgs_num_batch as usize,
+        flush_disk_type: match config.flush_disk_type {
+            config_values::FlushDiskType::Async => FlushDiskType::Async,
+            config_values::FlushDiskType::Sync => FlushDiskType::Sync,
+        },
+        flush_interval_commit_log_ms: config.flush_interval_commit_log_ms,
+        flush_commit_log_least_pages: u64::from(config.flush_commit_log_least_pages),
+        flush_commit_log_thorough_interval_ms: config.flush_commit_log_thorough_interval_ms,
+        flush_interval_consume_queue_ms: config.flush_interval_consume_queue_ms,
+        flush_consume_queue_least_pages: u64::from(config.flush_consume_queue_least_pages),
+        flush_consume_queue_thorough_interval_ms: config.flush_consume_queue_thorough_interval_ms,
+        max_transfer_bytes_on_message_in_memory: config.max_transfer_bytes_in_memory as usize,
+        max_transfer_count_on_message_in_memory: config.max_transfer_count_in_memory as usize,
+        max_transfer_bytes_on_message_in_disk: config.max_transfer_bytes_on_disk as usize,
+        max_transfer_count_on_message_in_disk: config.max_transfer_count_on_disk as usize,
+        access_message_in_memory_max_ratio: u64::from(config.access_message_in_memory_max_percent),
+        file_reserved_time_hours: u64::from(config.file_reserved_hours),
+        check_crc_on_recover: config.check_crc_on_recover,
+        message_delay_level: config.message_delay_level.clone(),
+    }
+}

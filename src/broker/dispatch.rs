@@ -1,0 +1,77 @@
+//! What is asked → who answers. Read it as a table of contents.
+
+use crate::{broker::Broker, inspect, manage, membership, pull, query, refusal::Refusal};
+use protocol::{
+    Command,
+    code::{self, request, response},
+};
+use remoting::{Answers, Peer, Receipt, Service};
+use std::sync::Arc;
+
+/// The broker as a service for connections.
+pub struct Dispatch(pub Arc<Broker>);
+
+impl Service for Dispatch {
+    fn serve(&self, peer: &Arc<Peer>, requests: &mut Vec<Command>, answers: &mut Answers) {
+        let broker = &self.0;
+        let mut sends = broker.sends();
+        for request in requests.drain(..) {
+            match request.code {
+                request::SEND_MESSAGE | request::SEND_MESSAGE_V2 | request::SEND_BATCH_MESSAGE => {
+                    sends.collect(broker, peer, &request, answers);
+                }
+                _ => {
+                    // What was sent before it on this connection is there for it to see.
+                    sends.append(broker, answers);
+                    other(broker, peer, &request, answers);
+                }
+            }
+        }
+        sends.append(broker, answers);
+        broker.done_with(sends);
+    }
+
+    fn closed(&self, peer: &Arc<Peer>) {
+        self.0.clients().disconnected(peer, |group| self.0.tells_members(group));
+    }
+}
+
+/// Everything but sending.
+fn other(broker: &Arc<Broker>, peer: &Arc<Peer>, request: &Command, answers: &mut Answers) {
+    let answered = match request.code {
+        request::PULL_MESSAGE | request::LITE_PULL_MESSAGE => return pull::pull(broker, request, answers),
+
+        request::HEART_BEAT => membership::heartbeat(broker, peer, request),
+        request::UNREGISTER_CLIENT => membership::unregister(broker, peer, request),
+        request::GET_CONSUMER_LIST_BY_GROUP => membership::members(broker, request),
+        request::CHECK_CLIENT_CONFIG => membership::check_client(request),
+
+        request::QUERY_CONSUMER_OFFSET => query::consumer_offset(broker, request),
+        request::UPDATE_CONSUMER_OFFSET => query::update_consumer_offset(broker, request),
+        request::GET_MAX_OFFSET => query::max_offset(broker, request),
+        request::GET_MIN_OFFSET => query::min_offset(broker, request),
+        request::SEARCH_OFFSET_BY_TIMESTAMP => query::offset_at_time(broker, request),
+        request::GET_EARLIEST_MSG_STORETIME => query::earliest_time(broker, request),
+        request::VIEW_MESSAGE_BY_ID => query::view_message(broker, request),
+        request::QUERY_MESSAGE => query::query_message(broker, request),
+
+        request::UPDATE_AND_CREATE_TOPIC => return manage::put_topic(broker, request, answers),
+        request::DELETE_TOPIC_IN_BROKER => return manage::delete_topic(broker, request, answers),
+        request::GET_ALL_TOPIC_CONFIG => manage::topics(broker),
+        request::GET_SYSTEM_TOPIC_LIST_FROM_BROKER => manage::system_topics(broker),
+        request::UPDATE_AND_CREATE_SUBSCRIPTIONGROUP => manage::put_group(broker, request),
+        request::GET_ALL_SUBSCRIPTIONGROUP_CONFIG => manage::groups(broker),
+        request::DELETE_SUBSCRIPTIONGROUP => manage::delete_group(broker, request),
+        request::GET_ALL_CONSUMER_OFFSET => manage::offsets(broker),
+        request::GET_BROKER_CONFIG => manage::config(broker),
+        request::UPDATE_BROKER_CONFIG => manage::update_config(broker, request),
+
+        request::GET_BROKER_RUNTIME_INFO => inspect::runtime_info(broker),
+
+        _ => Err(Refusal::new(
+            response::REQUEST_CODE_NOT_SUPPORTED,
+            format!("request {} is not supported by this broker", code::request_title(request.code)),
+        )),
+    };
+    answers.now(Receipt::of(request), answered.unwrap_or_else(Refusal::answer));
+}

@@ -1,0 +1,133 @@
+//! How consumer groups are to be treated, kept in `config/subscriptionGroup.json`.
+//!
+//! Source: `SubscriptionGroupManager` of Apache RocketMQ. Not who is connected: that is `clients.rs`.
+
+use crate::refusal::Refusal;
+use base::{Clock, durable};
+use parking_lot::RwLock;
+use protocol::{
+    code::response,
+    loose_json,
+    topic::{self, GroupConfig, GroupTable},
+};
+use std::{io, path::PathBuf, sync::Arc};
+
+/// Groups that clients and tools of Apache RocketMQ take for granted.
+const OWN: [&str; 6] = [
+    "TOOLS_CONSUMER",
+    "FILTERSRV_CONSUMER",
+    "SELF_TEST_C_GROUP",
+    "CID_ONSAPI_OWNER",
+    "CID_ONSAPI_PERMISSION",
+    "CID_ONSAPI_PULL",
+];
+/// Prefix of groups of the system, which need no permission.
+const SYSTEM_PREFIX: &str = "CID_RMQ_SYS_";
+
+/// The table of groups.
+pub struct Groups {
+    table: RwLock<GroupTable>,
+    auto_create: bool,
+    path: PathBuf,
+    clock: Clock,
+}
+
+impl Groups {
+    /// Reads the table from `path`.
+    ///
+    /// # Errors
+    /// If the file is there but neither it nor its `.bak` can be read.
+    pub fn open(path: PathBuf, auto_create: bool, clock: Clock) -> io::Result<Self> {
+        let mut table: GroupTable =
+            durable::read(&path, |text| loose_json::from_slice(text).map_err(io::Error::other))?.unwrap_or_default();
+        for name in OWN {
+            table.subscription_group_table.entry(name.to_owned()).or_insert_with(|| GroupConfig {
+                group_name: name.to_owned(),
+                consume_broadcast_enable: true,
+                ..GroupConfig::default()
+            });
+        }
+        Ok(Self { table: RwLock::new(table), auto_create, path, clock })
+    }
+
+    /// The group, created if that is allowed.
+    ///
+    /// # Errors
+    /// `SUBSCRIPTION_GROUP_NOT_EXIST`, or what is wrong with the name.
+    pub fn require(&self, name: &str) -> Result<Arc<GroupConfig>, Refusal> {
+        if let Some(group) = self.find(name) {
+            return Ok(Arc::new(group));
+        }
+        topic::check_group(name)?;
+        if !self.auto_create && !name.starts_with(SYSTEM_PREFIX) {
+            let remark = format!("subscription group [{name}] does not exist, and autoCreateSubscriptionGroup is off");
+            return Err(Refusal::new(response::SUBSCRIPTION_GROUP_NOT_EXIST, remark));
+        }
+        let group = GroupConfig { group_name: name.to_owned(), ..GroupConfig::default() };
+        self.put(group.clone());
+        Ok(Arc::new(group))
+    }
+
+    /// The group, if it is configured.
+    pub fn find(&self, name: &str) -> Option<GroupConfig> {
+        self.table.read().subscription_group_table.get(name).cloned()
+    }
+
+    /// Creates or changes a group.
+    pub fn put(&self, group: GroupConfig) {
+        tracing::info!(group = group.group_name, "group created or changed");
+        let mut table = self.table.write();
+        table.subscription_group_table.insert(group.group_name.clone(), group);
+        self.changed(&mut table);
+    }
+
+    /// Deletes a group. False if there is none.
+    pub fn delete(&self, name: &str) -> bool {
+        let mut table = self.table.write();
+        let was_there = table.subscription_group_table.remove(name).is_some();
+        if was_there {
+            self.changed(&mut table);
+        }
+        was_there
+    }
+
+    /// The whole table.
+    pub fn snapshot(&self) -> GroupTable {
+        self.table.read().clone()
+    }
+
+    /// Writes the table to its file.
+    ///
+    /// # Errors
+    /// If the file cannot be written; the old one is then still whole.
+    pub fn save(&self) -> io::Result<()> {
+        save(&self.path, &self.table.read())
+    }
+
+    fn changed(&self, table: &mut GroupTable) {
+        table.data_version.next(self.clock.now_ms());
+        if let Err(error) = save(&self.path, table) {
+            tracing::error!(file = %self.path.display(), %error, "cannot save the groups");
+        }
+    }
+}
+
+fn save(path: &std::path::Path, table: &GroupTable) -> io::Result<()> {
+    durable::write(path, &serde_json::to_vec_pretty(table).map_err(io::Error::other)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_is_created_on_demand_and_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = |auto| Groups::open(dir.path().join("g.json"), auto, Clock::manual(1)).unwrap();
+        assert_eq!(open(true).require("G").unwrap().retry_max_times, 16);
+        let closed = open(false);
+        assert!(closed.require("G").is_ok());
+        assert_eq!(closed.require("H").unwrap_err().code, response::SUBSCRIPTION_GROUP_NOT_EXIST);
+        assert!(closed.require("../G").is_err());
+    }
+}

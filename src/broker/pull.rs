@@ -1,0 +1,218 @@
+//! Pulling: what a group may read, filtered, at once or as soon as it comes.
+//!
+//! A pull that finds nothing waits on the queue's end: a long poll is a future that takes long.
+//! Source: `PullMessageProcessor`, `PullRequestHoldService` of Apache RocketMQ 4.9.8.
+
+use crate::{broker::Broker, config_values::BrokerRole, refusal::Refusal};
+use protocol::{
+    Body, Command,
+    code::response,
+    heartbeat::{MessageModel, Subscription},
+    pull::{Pull, PullAnswer, pull_flag},
+    route::MASTER_ID,
+    topic::{GroupConfig, perm},
+};
+use remoting::{Answers, Receipt};
+use std::{sync::Arc, time::Duration};
+use store::{PullSpec, PullStatus, Pulled};
+use tokio::time::Instant;
+
+/// Answers a pull, at once or later.
+pub fn pull(broker: &Arc<Broker>, request: &Command, answers: &mut Answers) {
+    let receipt = Receipt::of(request);
+    let reading = match Reading::of(broker, request) {
+        Ok(reading) => reading,
+        Err(refusal) => return answers.now(receipt, refusal.answer()),
+    };
+    reading.commit(broker);
+    let first = reading.pulled(broker, reading.asked.queue_offset);
+    let Some(patience) = reading.patience(broker, &first) else {
+        return answers.now(receipt, reading.answer(broker, first));
+    };
+    let broker = broker.clone();
+    answers.later(receipt, async move { Some(reading.wait(&broker, patience).await) });
+}
+
+/// A checked request to read.
+struct Reading {
+    asked: Pull,
+    subscription: Arc<Subscription>,
+    group: Arc<GroupConfig>,
+}
+
+impl Reading {
+    fn of(broker: &Broker, request: &Command) -> Result<Self, Refusal> {
+        let asked: Pull = request.header()?;
+        if broker.config().broker_permission & perm::READ as u32 == 0 {
+            return Err(Refusal::forbidden(format!("broker {} may not be read now", broker.config().broker_name)));
+        }
+        let group = broker.groups().require(&asked.consumer_group)?;
+        if !group.consume_enable {
+            return Err(Refusal::forbidden(format!(
+                "group {} may not consume: consumeEnable is false",
+                asked.consumer_group
+            )));
+        }
+        let topic = broker.topics().require(&asked.topic)?;
+        if topic.perm & perm::READ == 0 {
+            return Err(Refusal::forbidden(format!("topic {} may not be read", asked.topic)));
+        }
+        if !(0..topic.read_queue_nums).contains(&asked.queue_id) {
+            let remark = format!(
+                "queue id {} is illegal: topic {} has {} queues to read",
+                asked.queue_id, asked.topic, topic.read_queue_nums
+            );
+            return Err(Refusal::new(response::SYSTEM_ERROR, remark));
+        }
+        let subscription = subscription(broker, &asked, &group)?;
+        if !subscription.is_tag() {
+            let remark = format!("this broker cannot filter by {}", subscription.expression_type);
+            return Err(Refusal::new(response::SYSTEM_ERROR, remark));
+        }
+        Ok(Self { asked, subscription, group })
+    }
+
+    fn commit(&self, broker: &Broker) {
+        let asked = &self.asked;
+        if asked.sys_flag & pull_flag::COMMIT_OFFSET != 0 && broker.config().broker_role != BrokerRole::Slave {
+            broker.offsets().commit(&asked.topic, &asked.consumer_group, asked.queue_id, asked.commit_offset);
+        }
+    }
+
+    fn pulled(&self, broker: &Broker, offset: i64) -> Pulled {
+        let spec = PullSpec {
+            topic: &self.asked.topic,
+            queue_id: self.asked.queue_id,
+            offset,
+            max_messages: usize::try_from(self.asked.max_msg_nums).unwrap_or(0),
+        };
+        // Tags match by hash here; the client compares the tags themselves.
+        broker.store().pull(&spec, |entry, _| self.subscription.may_want(entry.tag_hash))
+    }
+
+    /// How long this pull may wait for a message, if it is to wait.
+    fn patience(&self, broker: &Broker, pulled: &Pulled) -> Option<Duration> {
+        let asked = &self.asked;
+        if asked.sys_flag & pull_flag::SUSPEND == 0 || self.code(pulled) != response::PULL_NOT_FOUND {
+            return None;
+        }
+        let config = broker.config();
+        let ms =
+            if config.long_polling_enable { asked.suspend_timeout_millis } else { config.short_polling_time_ms as i64 };
+        u64::try_from(ms).ok().filter(|ms| *ms > 0).map(Duration::from_millis)
+    }
+
+    /// Waits until the queue has a message this reader wants, at most for `patience`.
+    async fn wait(self, broker: &Broker, patience: Duration) -> Command {
+        let deadline = Instant::now() + patience;
+        let mut offset = self.asked.queue_offset;
+        loop {
+            // Looked up each time: the topic may be deleted and made anew meanwhile.
+            let queue = broker.store().queue_or_new(&self.asked.topic, self.asked.queue_id);
+            let arrived = queue.end().reached(offset.max(0) as u64 + 1);
+            let came = tokio::time::timeout_at(deadline, arrived).await.is_ok();
+            let pulled = self.pulled(broker, offset);
+            match pulled.status {
+                // Nothing for this reader among what came: it goes on waiting behind it.
+                PullStatus::NoMatch if came => offset = pulled.next_offset,
+                PullStatus::OffsetOverflowOne | PullStatus::NoMessageInQueue | PullStatus::NoSuchQueue if came => {}
+                // Nobody waits here twice for messages it did not want: it is told how far it got.
+                PullStatus::OffsetOverflowOne if offset != self.asked.queue_offset => {
+                    return self.answer(broker, Pulled { status: PullStatus::NoMatch, ..pulled });
+                }
+                _ => return self.answer(broker, pulled),
+            }
+        }
+    }
+
+    fn code(&self, pulled: &Pulled) -> i32 {
+        match pulled.status {
+            PullStatus::Found => response::SUCCESS,
+            PullStatus::NoMatch | PullStatus::Removing => response::PULL_RETRY_IMMEDIATELY,
+            PullStatus::NoSuchQueue | PullStatus::NoMessageInQueue if self.asked.queue_offset != 0 => {
+                response::PULL_OFFSET_MOVED
+            }
+            PullStatus::NoSuchQueue
+            | PullStatus::NoMessageInQueue
+            | PullStatus::OffsetFoundNull
+            | PullStatus::OffsetOverflowOne => response::PULL_NOT_FOUND,
+            PullStatus::OffsetOverflowBadly | PullStatus::OffsetTooSmall => response::PULL_OFFSET_MOVED,
+        }
+    }
+
+    fn answer(&self, broker: &Broker, pulled: Pulled) -> Command {
+        let config = broker.config();
+        let mut code = self.code(&pulled);
+        let mut suggested = match (config.slave_read_enable, pulled.suggest_slave) {
+            (true, true) => self.group.which_broker_when_consume_slowly,
+            (true, false) => self.group.broker_id,
+            (false, _) => MASTER_ID,
+        };
+        if config.broker_role == BrokerRole::Slave {
+            if !config.slave_read_enable {
+                (code, suggested) = (response::PULL_RETRY_IMMEDIATELY, MASTER_ID);
+            } else if code == response::PULL_OFFSET_MOVED && !config.offset_check_in_slave {
+                // The slave may just be behind: only the master corrects offsets.
+                (code, suggested) = (response::PULL_RETRY_IMMEDIATELY, self.group.broker_id);
+            }
+        }
+        if code == response::PULL_OFFSET_MOVED {
+            let Pull { consumer_group, topic, queue_id, queue_offset, .. } = &self.asked;
+            let to = pulled.next_offset;
+            tracing::info!(group = consumer_group, topic, queue_id, from = queue_offset, to, "offset corrected");
+        }
+        let header = PullAnswer {
+            suggest_which_broker_id: suggested,
+            next_begin_offset: pulled.next_offset,
+            min_offset: pulled.min_offset,
+            max_offset: pulled.max_offset,
+        };
+        let mut body = Body::default();
+        if code == response::SUCCESS {
+            pulled.records.into_iter().for_each(|piece| body.push(piece));
+        }
+        Command::answer(code).with_remark(remark(pulled.status)).with_header(&header).with_body(body)
+    }
+}
+
+/// What the group wants of the topic: as the request says, or as the group's heartbeats did.
+fn subscription(broker: &Broker, asked: &Pull, group: &GroupConfig) -> Result<Arc<Subscription>, Refusal> {
+    if asked.sys_flag & pull_flag::SUBSCRIPTION != 0 {
+        let expression = asked.subscription.as_deref().unwrap_or_default();
+        let kind = asked.expression_type.as_deref();
+        return Ok(Arc::new(Subscription::of_type(&asked.topic, expression, kind, asked.sub_version)));
+    }
+    let Some((model, subscription)) = broker.clients().subscription(&asked.consumer_group, &asked.topic) else {
+        let remark = format!("group {} has no connected member: is its heartbeat late?", asked.consumer_group);
+        return Err(Refusal::new(response::SUBSCRIPTION_NOT_EXIST, remark));
+    };
+    if model == MessageModel::Broadcasting && !group.consume_broadcast_enable {
+        return Err(Refusal::forbidden(format!("group {} may not consume by broadcast", asked.consumer_group)));
+    }
+    let Some(subscription) = subscription else {
+        let remark = format!(
+            "group {} does not subscribe to topic {}: do all its members subscribe to the same topics?",
+            asked.consumer_group, asked.topic
+        );
+        return Err(Refusal::new(response::SUBSCRIPTION_NOT_EXIST, remark));
+    };
+    if subscription.sub_version < asked.sub_version {
+        return Err(Refusal::new(response::SUBSCRIPTION_NOT_LATEST, "the consumer's subscription not latest"));
+    }
+    Ok(subscription)
+}
+
+/// Apache's name of a status: some clients compare it.
+fn remark(status: PullStatus) -> &'static str {
+    match status {
+        PullStatus::Found => "FOUND",
+        PullStatus::NoMatch => "NO_MATCHED_MESSAGE",
+        PullStatus::Removing => "MESSAGE_WAS_REMOVING",
+        PullStatus::NoSuchQueue => "NO_MATCHED_LOGIC_QUEUE",
+        PullStatus::NoMessageInQueue => "NO_MESSAGE_IN_QUEUE",
+        PullStatus::OffsetFoundNull => "OFFSET_FOUND_NULL",
+        PullStatus::OffsetOverflowOne => "OFFSET_OVERFLOW_ONE",
+        PullStatus::OffsetOverflowBadly => "OFFSET_OVERFLOW_BADLY",
+        PullStatus::OffsetTooSmall => "OFFSET_TOO_SMALL",
+    }
+}

@@ -1,0 +1,323 @@
+//! Sending: check, place, append, and answer once the message is as safe as the settings ask.
+//!
+//! All sends of one read are appended with one write, and wait for the disk together.
+//! Source: `SendMessageProcessor`, `AbstractSendMessageProcessor` of Apache RocketMQ 4.9.8.
+
+use crate::{broker::Broker, config_values::FlushDiskType, refusal::Refusal, topics::DLQ_QUEUES};
+use base::Fields;
+use protocol::{
+    Command,
+    code::response,
+    properties,
+    record::{MessageId, NewRecord, SysFlag},
+    send::{self, SendHeader},
+    topic::{self, TopicConfig, perm},
+};
+use remoting::{Answers, Peer, Receipt};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use store::{AppendBatch, MessageStore, Placed, StoreError};
+
+/// A batch buffer larger than this is not kept for the next read.
+const KEEP_BYTES: usize = 1 << 20;
+
+/// The sends of one read, collected to be appended together.
+pub struct Sends {
+    records: AppendBatch,
+    waiting: Vec<Waiting>,
+    placed: Vec<Placed>,
+}
+
+/// One send whose records are in the batch.
+struct Waiting {
+    receipt: Receipt,
+    /// Its records: a plain send has one.
+    records: usize,
+    queue_id: i32,
+    /// Whether its answer waits for flush and replication.
+    wait_for_store: bool,
+    /// The registration that makes its new topic known.
+    announced: Option<u64>,
+}
+
+impl Sends {
+    /// Nothing collected yet.
+    pub fn new(store: &MessageStore) -> Self {
+        Self { records: store.batch(), waiting: Vec::new(), placed: Vec::new() }
+    }
+
+    /// Whether its buffers are small enough to be kept for another read.
+    pub fn is_worth_keeping(&self) -> bool {
+        self.records.byte_capacity() <= KEEP_BYTES
+    }
+
+    /// Checks a send and adds its records, or answers why not.
+    pub fn collect(&mut self, broker: &Broker, peer: &Peer, request: &Command, answers: &mut Answers) {
+        let receipt = Receipt::of(request);
+        let before = self.records.len();
+        match self.add(broker, peer, request) {
+            Ok((queue_id, wait_for_store, announced)) => {
+                let records = self.records.len() - before;
+                self.waiting.push(Waiting { receipt, records, queue_id, wait_for_store, announced });
+            }
+            Err(refusal) => {
+                tracing::debug!(peer = ?peer, code = refusal.code, why = refusal.remark, "refused a message");
+                self.records.truncate(before);
+                answers.now(receipt, with_region(broker, refusal.answer()));
+            }
+        }
+    }
+
+    fn add(&mut self, broker: &Broker, peer: &Peer, request: &Command) -> Result<(i32, bool, Option<u64>), Refusal> {
+        let header = SendHeader::read(&request.fields)?;
+        let (topic, announced) = find_topic(broker, peer, &header)?;
+        let place = Place::of(broker, &header, &topic)?;
+        let body = request.body.to_bytes();
+        let max = broker.config().max_message_size as usize;
+        if body.len() > max {
+            return Err(Refusal::illegal(format!("a body of {} bytes, maxMessageSize is {max}", body.len())));
+        }
+        let multi_tag = topic.topic_filter_type == "MULTI_TAG";
+        let record = NewRecord {
+            topic: place.topic.as_deref().unwrap_or(header.topic),
+            queue_id: place.queue_id,
+            flag: header.flag,
+            sys_flag: SysFlag(header.sys_flag | if multi_tag { SysFlag::MULTI_TAGS } else { 0 }),
+            born_ms: header.born_ms,
+            born_host: unmapped(peer.remote()),
+            store_host: broker.store_host(),
+            reconsume_times: header.reconsume_times,
+            prepared_transaction_offset: 0,
+            body: &body,
+            properties: "",
+        };
+        let wait = properties::get(header.properties, properties::WAIT_STORE_MSG_OK);
+        let wait_for_store = wait.is_none_or(|wait| wait.eq_ignore_ascii_case("true"));
+        if header.batch {
+            self.add_batch(&header, &record, body.clone())?;
+        } else {
+            let own = own_properties(broker, header.properties);
+            self.records.push(&NewRecord { properties: &own, ..record }).map_err(|error| refusal_of(&error))?;
+        }
+        Ok((place.queue_id, wait_for_store, announced))
+    }
+
+    /// Each message of a batch becomes a record; the batch's own properties are added to each.
+    fn add_batch(&mut self, header: &SendHeader<'_>, like: &NewRecord<'_>, body: bytes::Bytes) -> Result<(), Refusal> {
+        if header.topic.starts_with(topic::RETRY_PREFIX) {
+            return Err(Refusal::illegal("a batch cannot go to a retry topic"));
+        }
+        for item in send::split_batch(body)? {
+            let mut text = item.properties;
+            if !header.properties.is_empty() {
+                if !text.is_empty() && !text.ends_with(properties::PROPERTY_SEPARATOR) {
+                    text.push(properties::PROPERTY_SEPARATOR);
+                }
+                text.push_str(header.properties);
+            }
+            let record = NewRecord { flag: item.flag, body: &item.body, properties: &text, ..like.clone() };
+            self.records.push(&record).map_err(|error| refusal_of(&error))?;
+        }
+        Ok(())
+    }
+
+    /// Appends what was collected and answers it.
+    pub fn append(&mut self, broker: &Arc<Broker>, answers: &mut Answers) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let records = self.records.len();
+        let appended = broker.store().append(&mut self.records, &mut self.placed);
+        if let Err(error) = &appended {
+            tracing::error!(%error, messages = records - self.placed.len(), "cannot store messages");
+        }
+        let mut placed = self.placed.iter();
+        let mut safe_later = Vec::new();
+        for send in self.waiting.drain(..) {
+            let records = placed.as_slice().get(..send.records);
+            let Some(records) = records else {
+                // What follows in the batch was not stored either.
+                placed = [].iter();
+                let refusal = appended.as_ref().err().map_or_else(not_stored, refusal_of);
+                answers.now(send.receipt, with_region(broker, refusal.answer()));
+                continue;
+            };
+            placed = placed.as_slice()[send.records..].iter();
+            let answer = answer(broker, send.queue_id, records);
+            let synced = send.wait_for_store && broker.config().flush_disk_type == FlushDiskType::Sync;
+            match send.announced {
+                Some(ticket) => {
+                    let (broker, end) = (broker.clone(), end_of(records));
+                    answers.later(send.receipt, async move {
+                        broker.announcer().known(ticket).await;
+                        let on_disk = !synced || on_disk(&broker, end).await;
+                        Some(if on_disk { answer } else { timed_out(answer) })
+                    });
+                }
+                None if synced => safe_later.push((send.receipt, answer)),
+                None => answers.now(send.receipt, answer),
+            }
+        }
+        if !safe_later.is_empty() {
+            let (broker, end) = (broker.clone(), end_of(&self.placed));
+            broker.store().request_flush();
+            answers.later_together(async move {
+                if !on_disk(&broker, end).await {
+                    safe_later.iter_mut().for_each(|(_, answer)| answer.code = response::FLUSH_DISK_TIMEOUT);
+                }
+                safe_later
+            });
+        }
+    }
+}
+
+fn end_of(placed: &[Placed]) -> u64 {
+    placed.last().map_or(0, Placed::end)
+}
+
+async fn on_disk(broker: &Broker, end: u64) -> bool {
+    broker.store().request_flush();
+    let timeout = Duration::from_millis(broker.config().sync_flush_timeout_ms);
+    tokio::time::timeout(timeout, broker.store().flushed().reached(end)).await.is_ok()
+}
+
+fn timed_out(answer: Command) -> Command {
+    Command { code: response::FLUSH_DISK_TIMEOUT, ..answer }
+}
+
+fn not_stored() -> Refusal {
+    Refusal::new(response::SYSTEM_ERROR, "the message was not stored")
+}
+
+fn refusal_of(error: &StoreError) -> Refusal {
+    match error {
+        StoreError::Record(_) | StoreError::TooLarge { .. } | StoreError::Name { .. } => {
+            Refusal::illegal(error.to_string())
+        }
+        _ => Refusal::new(response::SERVICE_NOT_AVAILABLE, error.to_string()),
+    }
+}
+
+/// An IPv4 address that came over an IPv6 socket, as IPv4: older clients read only that from a record.
+fn unmapped(addr: SocketAddr) -> SocketAddr {
+    SocketAddr::new(addr.ip().to_canonical(), addr.port())
+}
+
+/// The topic of a send, created if that is allowed, with the registration that makes a new one known.
+fn find_topic(
+    broker: &Broker,
+    peer: &Peer,
+    header: &SendHeader<'_>,
+) -> Result<(Arc<TopicConfig>, Option<u64>), Refusal> {
+    let name = header.topic;
+    if broker.config().broker_permission & perm::WRITE as u32 == 0 {
+        return Err(Refusal::forbidden(format!("broker {} takes no messages now", broker.config().broker_name)));
+    }
+    if let Some(found) = broker.topics().find(name)
+        && !topic::is_closed_to_clients(name)
+    {
+        return Ok((found, None));
+    }
+    topic::check_topic(name)?;
+    if topic::is_closed_to_clients(name) {
+        return Err(Refusal::forbidden(format!("topic {name} is the broker's own: clients may not send to it")));
+    }
+    let queues = header.default_topic_queue_nums;
+    let inherited = broker.topics().inherit(name, header.default_topic, queues);
+    let (found, new) = match inherited {
+        Some(found) => found,
+        None if name.starts_with(topic::RETRY_PREFIX) => broker.topics().ensure(name, 1),
+        None => return broker.topics().require(name).map(|found| (found, None)),
+    };
+    if new {
+        tracing::info!(topic = name, producer = %peer.remote(), like = header.default_topic, "topic created on demand");
+    }
+    Ok((found, new.then(|| broker.announcer().soon())))
+}
+
+/// Where a message goes.
+struct Place {
+    /// Another topic than the request's.
+    topic: Option<String>,
+    queue_id: i32,
+}
+
+impl Place {
+    fn of(broker: &Broker, header: &SendHeader<'_>, topic: &TopicConfig) -> Result<Self, Refusal> {
+        if topic.perm & perm::WRITE == 0 {
+            return Err(Refusal::forbidden(format!("topic {} may not be written", header.topic)));
+        }
+        let queues = topic.write_queue_nums.max(topic.read_queue_nums);
+        if !(0..queues).contains(&header.queue_id) {
+            let TopicConfig { write_queue_nums, read_queue_nums, .. } = topic;
+            return Err(Refusal::new(
+                response::SYSTEM_ERROR,
+                format!(
+                    "queue id {} is illegal: topic {} has {write_queue_nums} queues to write and {read_queue_nums} to read",
+                    header.queue_id, header.topic,
+                ),
+            ));
+        }
+        let Some(group) = header.topic.strip_prefix(topic::RETRY_PREFIX) else {
+            return Ok(Self { topic: None, queue_id: header.queue_id });
+        };
+        // A consumer that could not send a message back sends it itself; the broker still counts the tries.
+        let most = header.max_reconsume_times.unwrap_or(broker.groups().require(group)?.retry_max_times);
+        if header.reconsume_times < most {
+            return Ok(Self { topic: None, queue_id: header.queue_id });
+        }
+        let dead = topic::dlq_topic(group);
+        let (_, new) = broker.topics().ensure(&dead, DLQ_QUEUES);
+        if new {
+            broker.announcer().soon();
+        }
+        Ok(Self { topic: Some(dead), queue_id: 0 })
+    }
+}
+
+/// The properties to be stored: without `WAIT`, which is said to the broker only, and with the cluster.
+fn own_properties(broker: &Broker, given: &str) -> String {
+    let cluster = &broker.config().broker_cluster_name;
+    let mut own = String::with_capacity(given.len() + cluster.len() + 10);
+    let rest = given.split(properties::PROPERTY_SEPARATOR).filter(|pair| {
+        let name = pair.split_once(properties::NAME_VALUE_SEPARATOR).map(|(name, _)| name);
+        name.is_some_and(|name| name != properties::WAIT_STORE_MSG_OK && name != properties::CLUSTER)
+    });
+    for pair in rest {
+        own.push_str(pair);
+        own.push(properties::PROPERTY_SEPARATOR);
+    }
+    own.push_str(properties::CLUSTER);
+    own.push(properties::NAME_VALUE_SEPARATOR);
+    own.push_str(cluster);
+    own
+}
+
+/// The answer to a send whose records are these. Written by hand: it is made for every message.
+fn answer(broker: &Broker, queue_id: i32, records: &[Placed]) -> Command {
+    let config = broker.config();
+    let mut fields = Fields::with_capacity(5, 96 + 33 * records.len() + config.region_id.len());
+    let mut number = itoa::Buffer::new();
+    fields.push_with(|text| {
+        text.push_str("msgId");
+        let name_end = text.len();
+        for (at, record) in records.iter().enumerate() {
+            if at > 0 {
+                text.push(',');
+            }
+            MessageId { host: broker.store_host(), physical_offset: record.physical_offset }.push_to(text);
+        }
+        name_end
+    });
+    fields.push("queueId", number.format(queue_id));
+    fields.push("queueOffset", number.format(records.first().map_or(0, |first| first.queue_offset)));
+    fields.push("MSG_REGION", &config.region_id);
+    fields.push("TRACE_ON", if config.trace_on { "true" } else { "false" });
+    Command { fields, ..Command::success() }
+}
+
+fn with_region(broker: &Broker, mut answer: Command) -> Command {
+    let config = broker.config();
+    answer.fields.push("MSG_REGION", &config.region_id);
+    answer.fields.push("TRACE_ON", if config.trace_on { "true" } else { "false" });
+    answer
+}
