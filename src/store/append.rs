@@ -1,0 +1,253 @@
+//! Putting records at the end of the log: encoded outside the lock, placed and written as one batch under it.
+
+use crate::{
+    StoreError, consume_queue::ConsumeQueue, fanout::Plan, index_file::Key, mapped_file::LogFile, parts::Parts,
+    queue_files::QueueEntry,
+};
+use protocol::record::{BLANK_MIN_LEN, NewRecord, encode_blank, place};
+use std::{
+    ops::Range,
+    sync::{Arc, atomic::Ordering},
+};
+
+/// Records encoded and ready to be appended together. Reusable: an append leaves it empty, with its memory.
+#[derive(Debug)]
+pub struct AppendBatch {
+    bytes: Vec<u8>,
+    items: Vec<Item>,
+    key_hashes: Vec<u32>,
+    max_record: usize,
+    /// The queues of `items`; filled during the append.
+    queues: Vec<Arc<ConsumeQueue>>,
+}
+
+#[derive(Debug)]
+struct Item {
+    record: Range<usize>,
+    topic: Range<usize>,
+    queue_id: i32,
+    plan: Plan,
+    key_hashes: Range<usize>,
+    /// Index in `AppendBatch::queues`, for a record that gets an entry.
+    queue: usize,
+}
+
+/// Where a record was stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// Byte offset in the log.
+    pub physical_offset: i64,
+    /// Offset in its queue; 0 for half messages and rollbacks, which are in none.
+    pub queue_offset: i64,
+    /// Bytes of the record.
+    pub size: u32,
+    /// When it was stored, ms.
+    pub store_ms: i64,
+}
+
+impl Placed {
+    /// The offset the log must be flushed or replicated to for this record to be safe.
+    pub fn end(&self) -> u64 {
+        self.physical_offset as u64 + u64::from(self.size)
+    }
+}
+
+impl AppendBatch {
+    pub(crate) fn new(max_record: usize) -> Self {
+        let (bytes, items, key_hashes, queues) = Default::default();
+        Self { bytes, items, key_hashes, max_record, queues }
+    }
+
+    /// Encodes a record behind the others and returns its index.
+    ///
+    /// # Errors
+    /// What the format, the log's file size or the folder of its queue cannot hold; the batch is as before.
+    pub fn push(&mut self, record: &NewRecord<'_>) -> Result<usize, StoreError> {
+        if !names_a_folder(record.topic) {
+            return Err(StoreError::Name { what: "topic", value: record.topic.to_owned() });
+        }
+        if record.queue_id < 0 {
+            return Err(StoreError::Name { what: "queue id", value: record.queue_id.to_string() });
+        }
+        let size = record.encoded_len();
+        if size > self.max_record {
+            return Err(StoreError::TooLarge { size, max: self.max_record });
+        }
+        let start = self.bytes.len();
+        let end = start + record.encode(&mut self.bytes)?;
+        let topic_end = end - 2 - record.properties.len();
+        let first_hash = self.key_hashes.len();
+        let plan = Plan::new(record.topic, record.sys_flag, record.properties, &mut self.key_hashes);
+        self.items.push(Item {
+            record: start..end,
+            topic: topic_end - record.topic.len()..topic_end,
+            queue_id: record.queue_id,
+            plan,
+            key_hashes: first_hash..self.key_hashes.len(),
+            queue: 0,
+        });
+        Ok(self.items.len() - 1)
+    }
+
+    /// How many records it holds.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Bytes of its records.
+    pub fn byte_len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Bytes of memory it holds for records.
+    pub fn byte_capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    /// Forgets the records from index `len` on.
+    pub fn truncate(&mut self, len: usize) {
+        if let Some(first) = self.items.get(len) {
+            self.bytes.truncate(first.record.start);
+            self.key_hashes.truncate(first.key_hashes.start);
+            self.items.truncate(len);
+        }
+    }
+
+    /// Forgets the records and keeps the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.items.clear();
+        self.key_hashes.clear();
+        self.queues.clear();
+    }
+
+    /// Finds the queue of each record that gets an entry.
+    fn resolve(&mut self, parts: &Parts) {
+        for item in self.items.iter_mut().filter(|item| item.plan.queued) {
+            // Encoded from a `str` a moment ago.
+            let topic = std::str::from_utf8(&self.bytes[item.topic.clone()]).unwrap_or_default();
+            let is_it = |queue: &&Arc<ConsumeQueue>| queue.id() == item.queue_id && queue.topic() == topic;
+            if self.queues.last().filter(is_it).is_none() {
+                self.queues.push(parts.queues.get_or_make(topic, item.queue_id));
+            }
+            item.queue = self.queues.len() - 1;
+        }
+    }
+}
+
+/// Whether `topic` is one plain folder name, so that no queue lies outside the store.
+pub(crate) fn names_a_folder(topic: &str) -> bool {
+    !topic.is_empty() && topic != "." && topic != ".." && !topic.contains(['/', '\0'])
+}
+
+/// The one place that writes the log; lives inside the append lock.
+#[derive(Debug)]
+pub(crate) struct Appender {
+    /// Where the next record goes.
+    end: u64,
+    file: Option<Arc<LogFile>>,
+    pub closed: bool,
+}
+
+impl Appender {
+    pub fn new(end: u64, file: Option<Arc<LogFile>>) -> Self {
+        Self { end, file, closed: false }
+    }
+
+    /// The file in which `size` bytes and a filler fit at `end`; goes on to the next one if they do not.
+    fn file_for(&mut self, parts: &Parts, size: usize) -> Result<Arc<LogFile>, StoreError> {
+        if let Some(file) = &self.file {
+            let left = parts.log.file_size - (self.end - file.start());
+            if (size + BLANK_MIN_LEN) as u64 <= left {
+                return Ok(file.clone());
+            }
+            if left >= BLANK_MIN_LEN as u64 {
+                let mut filler = Vec::with_capacity(BLANK_MIN_LEN);
+                encode_blank(left as usize, &mut filler);
+                file.write(self.end - file.start(), &filler)?;
+            }
+            let next = parts.log.add_file(self.end + left)?;
+            file.publish(parts.log.file_size);
+            self.end = next.start();
+            parts.log.written.advance(self.end);
+            return Ok(self.file.insert(next).clone());
+        }
+        let first = parts.log.add_file(self.end - self.end % parts.log.file_size)?;
+        Ok(self.file.insert(first).clone())
+    }
+
+    /// Appends the batch; `placed` gets an entry for each record that is stored, in order.
+    pub fn append(
+        &mut self,
+        parts: &Parts,
+        batch: &mut AppendBatch,
+        placed: &mut Vec<Placed>,
+    ) -> Result<(), StoreError> {
+        parts.health.check()?;
+        batch.resolve(parts);
+        let store_ms = parts.clock.now_ms();
+        while placed.len() < batch.items.len() {
+            let first = placed.len();
+            let file = self.file_for(parts, batch.items[first].record.len())?;
+            let room = parts.log.file_size - BLANK_MIN_LEN as u64;
+            let begin = self.end;
+            for item in &batch.items[first..] {
+                let at = begin - file.start() + (item.record.start - batch.items[first].record.start) as u64;
+                if at + item.record.len() as u64 > room {
+                    break;
+                }
+                let queue_offset = if item.plan.queued { batch.queues[item.queue].take_offset() } else { 0 };
+                let physical_offset = (file.start() + at) as i64;
+                place(&mut batch.bytes[item.record.clone()], queue_offset, physical_offset, store_ms);
+                placed.push(Placed { physical_offset, queue_offset, size: item.record.len() as u32, store_ms });
+            }
+            let items = &batch.items[first..placed.len()];
+            let bytes = &batch.bytes[items[0].record.start..items[items.len() - 1].record.end];
+            if let Err(error) = file.write(begin - file.start(), bytes) {
+                placed.truncate(first);
+                batch.queues.iter().for_each(|queue| queue.untake());
+                return Err(error);
+            }
+            self.end = begin + bytes.len() as u64;
+            file.publish(self.end - file.start());
+            parts.log.written.advance(self.end);
+            fan_out(parts, batch, first, &placed[first..]);
+            parts.last_store_ms.store(store_ms, Ordering::Release);
+        }
+        Ok(())
+    }
+}
+
+/// Queue entries and index keys of the records from `first` on, which were placed at `placed`.
+fn fan_out(parts: &Parts, batch: &AppendBatch, first: usize, placed: &[Placed]) {
+    let items = &batch.items[first..first + placed.len()];
+    for (item, at) in items.iter().zip(placed).filter(|(item, _)| item.plan.queued) {
+        batch.queues[item.queue].push(QueueEntry {
+            physical_offset: at.physical_offset,
+            size: at.size,
+            tag_hash: item.plan.tag.value(&parts.delay_levels_ms, at.store_ms),
+        });
+    }
+    if let Some(index) = parts.index.as_ref().filter(|_| items.iter().any(|item| !item.key_hashes.is_empty())) {
+        let keys = items.iter().zip(placed).flat_map(|(item, at)| {
+            let hashes = batch.key_hashes[item.key_hashes.clone()].iter();
+            hashes.map(|&hash| Key { hash, physical_offset: at.physical_offset, store_ms: at.store_ms })
+        });
+        if index.note(keys) {
+            parts.queue_flush.wake();
+        }
+    }
+    let last = items.iter().rfind(|item| item.plan.queued).map(|item| item.queue);
+    let head = items.iter().find(|item| item.plan.queued).map(|item| item.queue);
+    if let (Some(head), Some(last)) = (head, last) {
+        batch.queues[head..=last].iter().for_each(|queue| queue.publish());
+    }
+    let count = placed.len() as u64;
+    parts.counters.put_messages.fetch_add(count, Ordering::Relaxed);
+    parts.counters.put_bytes.fetch_add(placed.iter().map(|at| u64::from(at.size)).sum(), Ordering::Relaxed);
+}

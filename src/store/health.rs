@@ -1,0 +1,102 @@
+//! Whether the store may take messages, and if not, why.
+//!
+//! A failed sync of the log is for good: what the system could not write may be gone from its cache, so that a second
+//! sync would succeed and mean nothing. Trouble with queues or index passes when they can be written again.
+
+use crate::StoreError;
+use parking_lot::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The reasons to refuse messages.
+#[derive(Debug, Default)]
+pub(crate) struct Health {
+    refusing: AtomicBool,
+    reasons: Mutex<Reasons>,
+}
+
+#[derive(Debug, Default)]
+struct Reasons {
+    log: Option<String>,
+    queues: Option<String>,
+    index: Option<String>,
+}
+
+impl Health {
+    /// Costs one load while all is well.
+    ///
+    /// # Errors
+    /// [`StoreError::Refusing`] with the reason.
+    pub fn check(&self) -> Result<(), StoreError> {
+        match self.refusing.load(Ordering::Acquire).then(|| self.reason()).flatten() {
+            Some(why) => Err(StoreError::Refusing { why }),
+            None => Ok(()),
+        }
+    }
+
+    /// Why messages are refused.
+    pub fn reason(&self) -> Option<String> {
+        let reasons = self.reasons.lock();
+        reasons.log.as_ref().or(reasons.queues.as_ref()).or(reasons.index.as_ref()).cloned()
+    }
+
+    /// The log could not be synced: no message is taken until the broker is started again.
+    pub fn log_unsynced(&self, error: &StoreError) {
+        self.change(|reasons| {
+            let why = format!("{error}; nothing stored since can be trusted to be on disk: check it, then restart");
+            tracing::error!("{why}");
+            reasons.log.get_or_insert(why);
+        });
+    }
+
+    /// Whether the log is beyond syncing.
+    pub fn log_failed(&self) -> bool {
+        self.reasons.lock().log.is_some()
+    }
+
+    /// Consume queues cannot be written, or can be again.
+    pub fn queue_trouble(&self, why: Option<String>) {
+        self.change(|reasons| note(&mut reasons.queues, why, "consume queues"));
+    }
+
+    /// The index cannot be written, or can be again.
+    pub fn index_trouble(&self, why: Option<String>) {
+        self.change(|reasons| note(&mut reasons.index, why, "index"));
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Reasons)) {
+        let mut reasons = self.reasons.lock();
+        change(&mut reasons);
+        let any = reasons.log.is_some() || reasons.queues.is_some() || reasons.index.is_some();
+        self.refusing.store(any, Ordering::Release);
+    }
+}
+
+fn note(reason: &mut Option<String>, why: Option<String>, what: &str) {
+    match (&*reason, &why) {
+        (None, Some(why)) => tracing::error!("{what}: {why}; refusing messages until they can be written"),
+        (Some(_), None) => tracing::info!("{what} can be written again"),
+        _ => {}
+    }
+    *reason = why;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trouble_passes_but_a_failed_sync_of_the_log_stays() {
+        let health = Health::default();
+        assert!(health.check().is_ok());
+        health.queue_trouble(Some("disk full".to_owned()));
+        assert_eq!(
+            health.check().map_err(|error| error.to_string()),
+            Err("the store refuses writes: disk full".into())
+        );
+        health.queue_trouble(None);
+        assert!(health.check().is_ok());
+        health.log_unsynced(&StoreError::Closed);
+        health.queue_trouble(None);
+        assert!(health.check().is_err() && health.log_failed());
+    }
+}

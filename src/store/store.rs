@@ -1,0 +1,192 @@
+//! The door: an open store. Appending, the queues, single records, and the end.
+//!
+//! Pulling is in `pull.rs`, finding by key in `find.rs`, deleting in `retention.rs`, figures in `stats.rs`.
+
+use crate::{
+    AppendBatch, ConsumeQueue, Placed, StoreConfig, StoreError, fanout::SCHEDULE_TOPIC, flush, parts::Parts, recovery,
+    store_lock::StoreLock,
+};
+use base::{Clock, Watermark};
+use bytes::Bytes;
+use parking_lot::Mutex;
+use protocol::record::BLANK_MIN_LEN;
+use std::{
+    collections::HashSet,
+    sync::{Arc, atomic::Ordering},
+    thread::JoinHandle,
+};
+
+/// The topic of finished transactions, which is never unused.
+const OP_HALF_TOPIC: &str = "RMQ_SYS_TRANS_OP_HALF_TOPIC";
+/// Topics of the light queues start so.
+const LIGHT_PREFIX: &str = "%LMQ%";
+
+/// An open store: messages in the order they came, and the queues that lead to them.
+///
+/// Dropped without [`MessageStore::close`], it leaves what a crash of the process would leave.
+#[derive(Debug)]
+pub struct MessageStore {
+    parts: Arc<Parts>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Released last.
+    lock: Mutex<Option<StoreLock>>,
+}
+
+impl MessageStore {
+    /// Opens the store in `config.root_dir`, making it if there is none, and recovers it if it was not closed.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`] if it is open already; files that do not fit; what the system says.
+    pub fn open(config: StoreConfig, clock: Clock) -> Result<Arc<Self>, StoreError> {
+        config.check()?;
+        let lock = StoreLock::take(&config.root_dir)?;
+        let parts = Arc::new(recovery::open(config, clock, &lock)?);
+        let store = Self { parts: parts.clone(), threads: Mutex::default(), lock: Mutex::new(Some(lock)) };
+        *store.threads.lock() = flush::start(&parts)?;
+        Ok(Arc::new(store))
+    }
+
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    /// An empty batch for this store's records.
+    pub fn batch(&self) -> AppendBatch {
+        AppendBatch::new(self.parts.log.file_size as usize - BLANK_MIN_LEN)
+    }
+
+    /// Stores the records of `batch`, which is empty afterwards. `placed` then tells where, in their order.
+    ///
+    /// # Errors
+    /// What the disk says, or why the store refuses. Then `placed` holds the records that were stored nevertheless (those
+    /// that came before a change of files); nothing of the others is kept.
+    pub fn append(&self, batch: &mut AppendBatch, placed: &mut Vec<Placed>) -> Result<(), StoreError> {
+        placed.clear();
+        let result = {
+            let mut appender = self.parts.appender.lock();
+            if appender.closed { Err(StoreError::Closed) } else { appender.append(&self.parts, batch, placed) }
+        };
+        batch.clear();
+        if result.is_err() {
+            self.parts.counters.put_failures.fetch_add(1, Ordering::Relaxed);
+        }
+        result
+    }
+
+    /// The queue, if a message was ever stored in it.
+    pub fn queue(&self, topic: &str, queue_id: i32) -> Option<Arc<ConsumeQueue>> {
+        self.parts.queues.get(topic, queue_id)
+    }
+
+    /// The queue, made empty if there is none: for those who wait for its first message.
+    pub fn queue_or_new(&self, topic: &str, queue_id: i32) -> Arc<ConsumeQueue> {
+        // Under the append lock, or the topic's deletion could miss it.
+        let _appender = self.parts.appender.lock();
+        self.parts.queues.get_or_make(topic, queue_id)
+    }
+
+    /// `size` bytes of the log, without a copy; `None` unless all are there, in one file.
+    pub fn read(&self, physical_offset: i64, size: usize) -> Option<Bytes> {
+        self.parts.log.read(physical_offset, size as u64)
+    }
+
+    /// The record that starts there, without a copy; `None` if none does.
+    pub fn record_at(&self, physical_offset: i64) -> Option<Bytes> {
+        self.parts.log.record_at(physical_offset)
+    }
+
+    /// When the first message that the queue still has was stored, ms; `None` if it has none.
+    pub fn earliest_time(&self, topic: &str, queue_id: i32) -> Option<i64> {
+        let queue = self.queue(topic, queue_id)?;
+        queue.store_ms(queue.min_offset())
+    }
+
+    /// First byte offset of the log.
+    pub fn min_physical(&self) -> i64 {
+        self.parts.log.min_offset() as i64
+    }
+
+    /// End of the log.
+    pub fn max_physical(&self) -> i64 {
+        self.parts.log.written.get() as i64
+    }
+
+    /// Up to where the log is written and readable.
+    pub fn written(&self) -> &Watermark {
+        &self.parts.log.written
+    }
+
+    /// Up to where the log is on the disk. It stops for good if the disk fails: wait with a time-out.
+    pub fn flushed(&self) -> &Watermark {
+        &self.parts.log.flushed
+    }
+
+    /// Has everything appended so far brought to the disk soon; [`MessageStore::flushed`] tells when it is.
+    pub fn request_flush(&self) {
+        self.parts.log_flush.wake();
+    }
+
+    /// Why the store takes no messages at present; `None` if it does.
+    pub fn refusing(&self) -> Option<String> {
+        self.parts.health.reason()
+    }
+
+    /// Every topic with a queue, sorted.
+    pub fn topics(&self) -> Vec<Arc<str>> {
+        self.parts.queues.topics()
+    }
+
+    /// Deletes a topic's queues; returns whether there were any. Its records stay in the log until that is deleted.
+    ///
+    /// # Errors
+    /// A file that cannot be removed.
+    pub fn delete_topic(&self, topic: &str) -> Result<bool, StoreError> {
+        // No record may be on its way into the queues.
+        let _appender = self.parts.appender.lock();
+        self.parts.queues.delete_topic(topic)
+    }
+
+    /// Deletes the queues of all topics but `used` and those the system needs; returns their names.
+    ///
+    /// # Errors
+    /// A file that cannot be removed.
+    pub fn clean_unused(&self, used: &HashSet<String>) -> Result<Vec<Arc<str>>, StoreError> {
+        let system = |topic: &str| topic == SCHEDULE_TOPIC || topic == OP_HALF_TOPIC || topic.starts_with(LIGHT_PREFIX);
+        let mut unused = self.topics();
+        unused.retain(|topic| !used.contains(&**topic) && !system(topic));
+        for topic in &unused {
+            self.delete_topic(topic)?;
+        }
+        Ok(unused)
+    }
+
+    /// Brings everything to the disk, notes that the stop was clean, and lets go of the directory. Appends are refused
+    /// from now on; a second call does nothing.
+    ///
+    /// # Errors
+    /// What could not be brought to the disk. The next open then recovers as after a crash.
+    pub fn close(&self) -> Result<(), StoreError> {
+        self.parts.appender.lock().closed = true;
+        self.stop_threads();
+        let Some(lock) = self.lock.lock().take() else { return Ok(()) };
+        self.parts.flush_log()?;
+        self.parts.flush_queues(true)?;
+        lock.clean()
+    }
+
+    fn stop_threads(&self) {
+        self.parts.log_flush.stop();
+        self.parts.queue_flush.stop();
+        for thread in self.threads.lock().drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a flush thread of the store had panicked");
+            }
+        }
+    }
+}
+
+impl Drop for MessageStore {
+    fn drop(&mut self) {
+        self.stop_threads();
+    }
+}

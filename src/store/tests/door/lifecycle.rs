@@ -1,0 +1,126 @@
+//! Opening, closing, opening again.
+
+use crate::support::*;
+use base::Clock;
+use store::{MessageStore, StoreConfig, StoreError};
+
+#[test]
+fn a_closed_store_opens_with_all_it_had_and_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let all: Vec<Vec<u8>> = (0..500).map(|n| vec![b'x'; n]).collect();
+    for round in all.chunks(100) {
+        let store = open(dir.path());
+        for body in round {
+            put(&store, message("T", body));
+        }
+        assert!(dir.path().join("abort").exists());
+        store.close().unwrap();
+        assert!(!dir.path().join("abort").exists());
+        store.close().unwrap();
+        let (mut batch, mut placed) = (store.batch(), Vec::new());
+        batch.push(&message("T", b"late").record()).unwrap();
+        assert!(matches!(store.append(&mut batch, &mut placed), Err(StoreError::Closed)));
+    }
+    let store = open(dir.path());
+    assert!(bodies(&store, "T", 0, 0) == all);
+    assert_eq!(store.flushed().get(), store.written().get());
+}
+
+#[test]
+fn a_second_store_on_the_directory_is_refused_with_the_holders_pid() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    for _ in 0..2 {
+        let refused = open_with(dir.path(), &Clock::System).unwrap_err();
+        let StoreError::InUse { pid, .. } = &refused else { panic!("{refused}") };
+        assert_eq!(*pid, Some(std::process::id()));
+        assert!(refused.to_string().contains(&format!("process {}", std::process::id())), "{refused}");
+    }
+    store.close().unwrap();
+    open(dir.path()).close().unwrap();
+}
+
+#[test]
+fn files_of_another_size_are_refused_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    put(&store, message("T", b"x"));
+    store.close().unwrap();
+    drop(store);
+    let other = StoreConfig { mapped_file_size_commit_log: 32 << 10, ..StoreConfig::small(dir.path()) };
+    let refused = MessageStore::open(other, Clock::System).unwrap_err().to_string();
+    assert!(
+        refused.contains("commitlog/00000000000000000000") && refused.contains("mappedFileSizeCommitLog"),
+        "{refused}"
+    );
+    let other = StoreConfig { mapped_file_size_consume_queue: 2000, ..StoreConfig::small(dir.path()) };
+    let refused = MessageStore::open(other, Clock::System).unwrap_err().to_string();
+    assert!(refused.contains("consumequeue/T/0") && refused.contains("mappedFileSizeConsumeQueue"), "{refused}");
+    assert!(!dir.path().join("abort").exists(), "a store that was refused is as clean as before");
+    assert_eq!(bodies(&open(dir.path()), "T", 0, 0), [b"x"]);
+}
+
+#[test]
+fn a_requested_flush_covers_what_was_appended() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let end = put(&store, message("T", b"x")).end();
+    store.request_flush();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while store.flushed().get() < end {
+        assert!(std::time::Instant::now() < deadline, "the flush thread runs");
+        std::thread::yield_now();
+    }
+    assert_eq!(store.stats().unflushed_bytes, 0);
+}
+
+#[test]
+fn a_deleted_topic_is_gone_and_starts_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    put_all(&store, &[message("T", b"old"), message("T", b"old"), message("U", b"u"), message("V", b"v")]);
+    let held = store.queue("T", 0).unwrap();
+    assert!(store.delete_topic("T").unwrap());
+    assert!(!store.delete_topic("T").unwrap());
+    assert!(store.queue("T", 0).is_none() && held.get(0).is_none());
+    assert!(!dir.path().join("consumequeue/T").exists());
+    assert_eq!(put(&store, message("T", b"new")).queue_offset, 0);
+    let used = ["T".to_owned(), "V".to_owned()].into();
+    assert_eq!(store.clean_unused(&used).unwrap().iter().map(|topic| &**topic).collect::<Vec<_>>(), ["U"]);
+    store.close().unwrap();
+    drop(store);
+    let store = open(dir.path());
+    assert_eq!(bodies(&store, "T", 0, 0), [b"new"]);
+    drop(store);
+    // The log still has the old messages; after a crash they must not come back before the new one.
+    assert_eq!(bodies(&open(dir.path()), "T", 0, 0), [b"new"]);
+}
+
+#[test]
+fn expired_log_files_go_and_readers_keep_their_bytes() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let first = put(&store, message("T", b"first"));
+    let held = store.record_at(first.physical_offset).unwrap();
+    let before = held.clone();
+    let body = vec![b'x'; 1000];
+    for _ in 0..100 {
+        put(&store, message("T", &body));
+    }
+    put(&store, message("U", b"u"));
+    let files_before = files(&dir.path().join("commitlog")).len();
+    assert_eq!(store.delete_expired(START_MS).unwrap(), 0);
+    let far = i64::MAX / 2;
+    let deleted = store.delete_expired(far).unwrap();
+    assert!(deleted > 2 && files(&dir.path().join("commitlog")).len() == files_before - deleted);
+    assert_eq!(store.min_physical(), deleted as i64 * (16 << 10));
+    assert!(store.record_at(first.physical_offset).is_none());
+    assert_eq!(held[..], before[..]);
+    let queue = store.queue("T", 0).unwrap();
+    let min = queue.min_offset();
+    assert!(queue.get(min).unwrap().physical_offset >= store.min_physical() && queue.get(min - 1).is_none());
+    assert_eq!(bodies(&store, "T", 0, min).len() as i64, 101 - min);
+    store.close().unwrap();
+    drop(store);
+    assert_eq!(open(dir.path()).queue("T", 0).unwrap().min_offset(), min);
+}

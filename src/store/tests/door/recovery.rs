@@ -1,0 +1,122 @@
+//! What a crash leaves, and what the next start makes of it.
+
+use crate::support::*;
+use std::{
+    fs::OpenOptions,
+    io::{Read, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+};
+
+fn edit(path: &Path, at: u64, bytes: &[u8]) {
+    let mut file = OpenOptions::new().write(true).open(path).unwrap();
+    file.seek(SeekFrom::Start(at)).unwrap();
+    file.write_all(bytes).unwrap();
+}
+
+fn log_file(dir: &Path, offset: u64) -> (PathBuf, u64) {
+    let start = offset - offset % (16 << 10);
+    (dir.join(format!("commitlog/{start:020}")), offset - start)
+}
+
+/// A store with 200 messages, dropped without closing. Returns bodies and places.
+fn crashed(dir: &Path) -> (Vec<Vec<u8>>, Vec<store::Placed>) {
+    let store = open(dir);
+    let bodies: Vec<Vec<u8>> = (0..200).map(|n| format!("{n} {}", "x".repeat(n)).into_bytes()).collect();
+    let properties: Vec<_> = (0..200).map(|n| format!("KEYS\u{1}k{n}\u{2}")).collect();
+    let messages: Vec<_> =
+        bodies.iter().zip(&properties).map(|(body, properties)| Message { properties, ..message("T", body) }).collect();
+    let placed = put_all(&store, &messages);
+    (bodies, placed)
+}
+
+fn found(store: &store::MessageStore, key: usize) -> usize {
+    store.find("T", &format!("k{key}"), 10, 0, i64::MAX).unwrap().records.len()
+}
+
+#[test]
+fn nothing_is_lost_when_the_process_ends_without_closing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (all, placed) = crashed(dir.path());
+    for _ in 0..3 {
+        let store = open(dir.path());
+        assert!(bodies(&store, "T", 0, 0) == all);
+        assert_eq!(store.written().get(), placed[199].end());
+        assert!((0..200).all(|key| found(&store, key) == 1));
+    }
+    let store = open(dir.path());
+    assert_eq!(put(&store, message("T", b"next")).queue_offset, 200);
+}
+
+#[test]
+fn a_torn_tail_is_cut_at_the_last_whole_record_and_wiped() {
+    for (name, fill) in [("zeros", 0u8), ("ones", 255), ("text", b'x')] {
+        let dir = tempfile::tempdir().unwrap();
+        let (all, placed) = crashed(dir.path());
+        let last = placed[199];
+        for cut in [1, 3, 4, 40, 89, 90, 200] {
+            let (path, at) = log_file(dir.path(), last.physical_offset as u64 + cut);
+            edit(&path, at, &vec![fill; (last.size as u64 - cut) as usize + 50]);
+            let store = open(dir.path());
+            assert!(bodies(&store, "T", 0, 0) == all[..199], "{name} from byte {cut}");
+            assert_eq!(store.max_physical(), last.physical_offset);
+            assert_eq!(found(&store, 199), 0);
+            let (path, at) = log_file(dir.path(), last.physical_offset as u64);
+            let mut tail = Vec::new();
+            std::fs::File::open(path).unwrap().read_to_end(&mut tail).unwrap();
+            assert!(tail.len() == 16 << 10 && tail[at as usize..].iter().all(|byte| *byte == 0));
+            let again = put(&store, Message { properties: "KEYS\u{1}k199", ..message("T", &all[199]) });
+            assert_eq!((again.queue_offset, again.physical_offset), (199, last.physical_offset));
+            assert_eq!(again.size + 1, last.size, "one separator less");
+            drop(store);
+            // As it was, for the next cut.
+            let store = open(dir.path());
+            assert!(bodies(&store, "T", 0, 0) == all && found(&store, 199) == 1);
+            drop(store);
+        }
+    }
+}
+
+#[test]
+fn lost_queues_and_index_are_built_anew_from_the_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let (all, _) = crashed(dir.path());
+    for (folder, partly) in [("consumequeue", false), ("index", false), ("consumequeue", true)] {
+        open(dir.path()).close().unwrap();
+        drop(open(dir.path()));
+        let folder = dir.path().join(folder);
+        if partly {
+            let queue = folder.join("T/0");
+            let last = files(&queue).pop().unwrap();
+            std::fs::remove_file(queue.join(last)).unwrap();
+        } else {
+            std::fs::remove_dir_all(&folder).unwrap();
+        }
+        let store = open(dir.path());
+        assert!(bodies(&store, "T", 0, 0) == all);
+        assert!((0..200).all(|key| found(&store, key) == 1), "after the loss of {}", folder.display());
+        drop(store);
+    }
+}
+
+#[test]
+fn a_clean_stop_is_trusted_but_a_log_cut_short_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let (all, placed) = crashed(dir.path());
+    open(dir.path()).close().unwrap();
+    // Someone put back a log without its last file.
+    let (path, _) = log_file(dir.path(), placed[199].physical_offset as u64);
+    std::fs::remove_file(path).unwrap();
+    let store = open(dir.path());
+    let left = bodies(&store, "T", 0, 0);
+    assert!(left.len() < 200 && left == all[..left.len()]);
+    assert_eq!(store.queue("T", 0).unwrap().max_offset() as usize, left.len());
+}
+
+#[test]
+fn a_file_that_was_being_made_does_not_stop_the_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let (all, placed) = crashed(dir.path());
+    let next = placed[199].end().next_multiple_of(16 << 10);
+    std::fs::write(dir.path().join(format!("commitlog/{next:020}")), b"").unwrap();
+    assert!(bodies(&open(dir.path()), "T", 0, 0) == all);
+}
