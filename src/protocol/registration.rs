@@ -7,7 +7,7 @@
 use crate::topic::{DataVersion, TopicConfig, TopicTable};
 use flate2::{Compression, read::ZlibDecoder, write::ZlibEncoder};
 use serde::{Deserialize, Serialize};
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 
 /// Most bytes a compressed registration may unpack to: 60,000 topics with the longest names fit.
 pub const MAX_UNPACKED_LEN: u64 = 64 * 1024 * 1024;
@@ -165,7 +165,8 @@ impl RegisterBody {
     }
 
     fn decompress_within(bytes: &[u8], limit: u64) -> io::Result<Self> {
-        let mut input = ZlibDecoder::new(bytes).take(limit);
+        // Buffered: a stream of many tiny pieces must not cost one inflation each.
+        let mut input = BufReader::new(ZlibDecoder::new(bytes).take(limit));
         let version = piece(&mut input)?;
         let data_version: DataVersion = crate::loose_json::from_slice(&version)?;
         let mut body = Self::default();
