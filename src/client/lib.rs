@@ -1,1 +1,33 @@
-//! Being laid.
+//! Produce and consume: the client side of RocketMQ.
+//!
+//! [`Producer`] sends, [`PullConsumer`] reads queues where its caller says, [`PushConsumer`] is a member of a group
+//! and calls a handler. All stand on [`Client`]: one process's name, connections and routes. Does not print.
+
+mod client;
+mod compression;
+mod config;
+mod discovery;
+mod error;
+mod faults;
+mod groups;
+mod heartbeat;
+mod identity;
+mod incoming;
+mod message;
+mod offsets;
+mod producer;
+mod pull;
+mod route;
+mod routes;
+mod sending;
+mod unique_id;
+
+pub use client::Client;
+pub use config::ClientConfig;
+pub use error::{Error, SendAttempt};
+pub use message::{Message, Properties, PropertyError, Received};
+pub use producer::{Producer, ProducerOptions};
+pub use protocol::heartbeat::Subscription;
+pub use pull::{PullConsumer, PullStatus, Pulled};
+pub use route::{Queue, Route};
+pub use sending::{SendResult, SendStatus};

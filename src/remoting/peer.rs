@@ -75,6 +75,26 @@ impl Peer {
         !self.is_closed() && self.outbox.try_send(request.one_way()).is_ok()
     }
 
+    /// As [`Peer::notify`], but waits until the connection takes the request, at most `timeout`.
+    ///
+    /// # Errors
+    /// If the connection ends or the time passes first.
+    pub async fn post(&self, mut request: Command, timeout: Duration) -> Result<(), Error> {
+        request.opaque = self.next_opaque.fetch_add(1, Ordering::Relaxed);
+        let closed = || Error::Closed { addr: self.remote.to_string() };
+        let hand_over = async {
+            tokio::select! {
+                biased;
+                () = self.closed.cancelled() => Err(closed()),
+                sent = self.outbox.send(request.one_way()) => sent.map_err(|_| closed()),
+            }
+        };
+        match tokio::time::timeout(timeout, hand_over).await {
+            Ok(handed) => handed,
+            Err(_) => Err(Error::Busy { addr: self.remote.to_string() }),
+        }
+    }
+
     /// Sends a request and waits for its answer, at most `timeout`.
     ///
     /// # Errors

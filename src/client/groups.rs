@@ -1,0 +1,90 @@
+//! The groups this client takes part in: what heartbeats tell, and whom the brokers' notices concern.
+
+use crate::error::Error;
+use parking_lot::Mutex;
+use protocol::heartbeat::{ConsumerData, Heartbeat, ProducerData};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    sync::Arc,
+};
+use tokio::sync::Notify;
+
+#[derive(Default)]
+pub(crate) struct Groups {
+    /// Group → how many producers of this client are in it.
+    producers: Mutex<BTreeMap<String, usize>>,
+    consumers: Mutex<BTreeMap<String, Member>>,
+    /// A group came, or a broker that has not heard of the groups.
+    pub(crate) heartbeat_due: Arc<Notify>,
+}
+
+struct Member {
+    data: ConsumerData,
+    /// The members of the group changed.
+    members_changed: Arc<Notify>,
+}
+
+impl Groups {
+    pub(crate) fn join_as_producer(&self, group: &str) {
+        *self.producers.lock().entry(group.to_owned()).or_default() += 1;
+        self.heartbeat_due.notify_one();
+    }
+
+    /// Returns whether this was the last producer of the group.
+    pub(crate) fn leave_as_producer(&self, group: &str) -> bool {
+        let mut producers = self.producers.lock();
+        match producers.get_mut(group) {
+            Some(count) if *count > 1 => {
+                *count -= 1;
+                false
+            }
+            Some(_) => producers.remove(group).is_some(),
+            None => false,
+        }
+    }
+
+    /// A notice that the group's members changed goes to `members_changed`.
+    pub(crate) fn join_as_consumer(&self, data: ConsumerData, members_changed: Arc<Notify>) -> Result<(), Error> {
+        match self.consumers.lock().entry(data.group_name.clone()) {
+            Entry::Occupied(taken) => Err(Error::GroupTaken(taken.key().clone())),
+            Entry::Vacant(free) => {
+                free.insert(Member { data, members_changed });
+                Ok(())
+            }
+        }
+    }
+
+    /// What the group subscribes to has changed.
+    pub(crate) fn update_consumer(&self, data: ConsumerData) {
+        if let Some(member) = self.consumers.lock().get_mut(&data.group_name) {
+            member.data = data;
+        }
+    }
+
+    pub(crate) fn leave_as_consumer(&self, group: &str) {
+        self.consumers.lock().remove(group);
+    }
+
+    /// A broker says that members came or went. Returns false if this client is not in the group.
+    pub(crate) fn members_changed(&self, group: &str) -> bool {
+        let consumers = self.consumers.lock();
+        let member = consumers.get(group);
+        if let Some(member) = member {
+            member.members_changed.notify_one();
+        }
+        member.is_some()
+    }
+
+    /// What brokers are told; `None` if this client is in no group.
+    pub(crate) fn heartbeat(&self, client_id: &str) -> Option<Heartbeat> {
+        let producers = self.producers.lock();
+        let consumers = self.consumers.lock();
+        let heartbeat = Heartbeat {
+            client_id: client_id.to_owned(),
+            producer_data_set: producers.keys().map(|group| ProducerData { group_name: group.clone() }).collect(),
+            consumer_data_set: consumers.values().map(|member| member.data.clone()).collect(),
+        };
+        let none = heartbeat.producer_data_set.is_empty() && heartbeat.consumer_data_set.is_empty();
+        (!none).then_some(heartbeat)
+    }
+}

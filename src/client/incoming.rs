@@ -1,0 +1,48 @@
+//! What brokers ask of this client.
+
+use crate::groups::Groups;
+use protocol::{
+    Command,
+    code::{request, request_title, response},
+    heartbeat::GroupOf,
+};
+use remoting::{Answers, Peer, Receipt, Service};
+use std::sync::Arc;
+
+/// Answers the brokers' requests.
+pub(crate) struct Incoming {
+    groups: Arc<Groups>,
+}
+
+impl Incoming {
+    pub(crate) fn new(groups: Arc<Groups>) -> Self {
+        Self { groups }
+    }
+}
+
+impl Service for Incoming {
+    fn serve(&self, peer: &Arc<Peer>, requests: &mut Vec<Command>, answers: &mut Answers) {
+        for request in requests.drain(..) {
+            let receipt = Receipt::of(&request);
+            let answer = match request.code {
+                request::NOTIFY_CONSUMER_IDS_CHANGED => members_changed(&self.groups, &request),
+                other => {
+                    tracing::debug!(?peer, "asked {}, which this client does not do", request_title(other));
+                    let why = format!("this client does not answer {}", request_title(other));
+                    Command::refusal(response::REQUEST_CODE_NOT_SUPPORTED, why)
+                }
+            };
+            answers.now(receipt, answer);
+        }
+    }
+}
+
+fn members_changed(groups: &Groups, request: &Command) -> Command {
+    match request.header::<GroupOf>() {
+        Ok(header) => {
+            groups.members_changed(&header.consumer_group);
+            Command::success()
+        }
+        Err(error) => Command::refusal(response::SYSTEM_ERROR, error.to_string()),
+    }
+}
