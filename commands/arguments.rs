@@ -1,0 +1,77 @@
+//! What can be typed: the subcommands and the options that all of them have. The options of one subcommand stand in
+//! its file.
+
+use crate::{apache_names, broker, log, namesrv};
+use clap::Parser;
+use std::ffi::OsString;
+
+/// The first page: `rmq`, `rmq -h`. A test holds it against the subcommands that there are.
+const FIRST_PAGE: &str = "\
+{name} {version}: {about}
+
+{usage-heading} {usage}
+
+Servers:
+  namesrv   Run a name server, where clients and brokers find each other
+  broker    Run a broker, which keeps the messages
+
+Options:
+{options}
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 unreachable or timed out, 5 not permitted, 6 partly done
+";
+
+/// A complete RocketMQ in one native binary
+#[derive(Debug, Parser)]
+#[command(name = "rmq", version, help_template = FIRST_PAGE, disable_help_subcommand = false)]
+#[command(subcommand_required = true, arg_required_else_help = true, subcommand_value_name = "COMMAND")]
+pub struct Arguments {
+    /// What to log on standard error: error, warn, info, debug, trace, or a list such as `info,broker=debug`
+    #[arg(
+        long,
+        global = true,
+        env = "RMQ_LOG",
+        value_name = "LEVEL",
+        hide_env_values = true,
+        help_heading = "Everywhere"
+    )]
+    pub log_level: Option<log::Level>,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub subcommand: Subcommand,
+}
+
+/// What `rmq` can do, in the order of the first page.
+#[derive(Debug, clap::Subcommand)]
+pub enum Subcommand {
+    Namesrv(namesrv::Arguments),
+    Broker(broker::Arguments),
+}
+
+/// Reads the command line, or says what is wrong with it and ends the process with 2. Asked for help or the version,
+/// prints that and ends it with 0.
+pub fn parse(words: impl IntoIterator<Item = OsString>) -> Arguments {
+    Arguments::parse_from(apache_names::spelled_out(words))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_do_not_contradict_each_other() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_first_page_has_every_subcommand() {
+        let command = Arguments::command();
+        for subcommand in command.get_subcommands() {
+            let line = format!("\n  {:<9} ", subcommand.get_name());
+            assert!(FIRST_PAGE.contains(&line), "{line:?}");
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! `rmq broker`: runs a broker until a signal ends it.
+
+use crate::{
+    failure::{Failure, Kind},
+    log, server,
+};
+use ::broker::{Broker, config::BrokerConfig};
+use std::{path::PathBuf, sync::Arc};
+
+/// Run a broker, which keeps the messages
+///
+/// The broker.conf of Apache RocketMQ 4.9 runs unchanged: every key of it is honoured, or said to have no effect here.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  rmq broker -n localhost:9876                  one broker with the defaults, store in ~/store
+  rmq broker -n 'a:9876;b:9876' -c broker.conf  two name servers, settings from a file
+  rmq broker -c broker.conf -p                  what the settings come to
+  rmq broker --set listenPort=10921 --set brokerName=broker-b
+
+Standard output says `boot success` once it serves. SIGTERM and SIGINT stop it: no new work, flush,
+unregister. NAMESRV_ADDR counts where neither -n nor the file names a name server.")]
+pub struct Arguments {
+    /// Name servers to register with
+    #[arg(short, long, value_name = "ADDR[;ADDR]", alias = "namesrvAddr")]
+    pub namesrv: Option<String>,
+    /// Settings: the broker.conf of Apache RocketMQ
+    #[arg(short, long, value_name = "FILE", alias = "configFile")]
+    pub config: Option<PathBuf>,
+    /// A setting that overrules the file; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
+    set: Vec<(String, String)>,
+    /// Print every setting with its value and end
+    #[arg(short, long, alias = "printConfigItem")]
+    pub print: bool,
+    /// Print the settings that matter most and end
+    #[arg(short = 'm', long, alias = "printImportantConfig")]
+    pub print_important: bool,
+}
+
+/// The keys that `-m` prints: those that Apache RocketMQ marks as important (`@ImportantField`).
+const IMPORTANT: &[&str] = &[
+    "accessMessageInMemoryMaxRatio",
+    "aclEnable",
+    "autoCreateSubscriptionGroup",
+    "autoCreateTopicEnable",
+    "brokerClusterName",
+    "brokerIP1",
+    "brokerIP2",
+    "brokerId",
+    "brokerName",
+    "brokerRole",
+    "cleanFileForciblyEnable",
+    "commitIntervalCommitLog",
+    "deleteWhen",
+    "fetchNamesrvAddrByAddressServer",
+    "fileReservedTime",
+    "flushCommitLogTimed",
+    "flushDiskType",
+    "flushIntervalCommitLog",
+    "haMasterAddress",
+    "maxTransferBytesOnMessageInDisk",
+    "maxTransferBytesOnMessageInMemory",
+    "maxTransferCountOnMessageInDisk",
+    "maxTransferCountOnMessageInMemory",
+    "messageIndexEnable",
+    "messageIndexSafe",
+    "msgTraceTopicName",
+    "namesrvAddr",
+    "rejectTransactionMessage",
+    "storePathCommitLog",
+    "storePathDLedgerCommitLog",
+    "storePathRootDir",
+    "traceTopicEnable",
+    "transactionCheckInterval",
+    "transactionCheckMax",
+    "transactionTimeOut",
+    "transientStorePoolEnable",
+];
+
+/// Runs until a signal comes.
+pub fn run(arguments: Arguments, log_level: Option<log::Level>) -> Result<(), Failure> {
+    let (file, text) = server::settings(arguments.config.as_deref())?;
+    let set = arguments.set.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+    let namesrv = arguments.namesrv.iter().map(|namesrv| ("namesrvAddr", namesrv.as_str()));
+    let command_line: Vec<_> = set.chain(namesrv).collect();
+    let (config, notices) =
+        BrokerConfig::load(&file, &text, &command_line).map_err(|error| Failure::new(Kind::Usage, error))?;
+    if arguments.print {
+        return server::print(config.print());
+    }
+    if arguments.print_important {
+        return server::print(config.print().into_iter().filter(|(key, _)| IMPORTANT.contains(&key.as_str())));
+    }
+    let names_at = config.namesrv_addr.clone().or_else(|| config.address_server_url());
+    let names = names_at
+        .as_deref()
+        .map(remoting::Names::parse)
+        .transpose()
+        .map_err(|error| Failure::new(Kind::Usage, error))?;
+    let name = config.broker_name.clone();
+    server::run(
+        log_level,
+        &notices,
+        async {
+            let broker = Broker::start(config, names, base::Clock::System).await;
+            broker.map_err(|error| Failure::new(Kind::Failed, error))
+        },
+        |broker: &Arc<Broker>| boot_line(&name, &broker.advertised().to_string(), names_at.as_deref()),
+        async |broker: Arc<Broker>| broker.stop().await,
+    )
+}
+
+/// What Apache RocketMQ prints, word by word: scripts wait for it.
+fn boot_line(name: &str, address: &str, names: Option<&str>) -> String {
+    let names = names.map(|names| format!(" and name server is {names}")).unwrap_or_default();
+    format!("The broker[{name}, {address}] boot success. serializeType=JSON{names}")
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("expected KEY=VALUE".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_matters_most_is_among_the_settings() {
+        let all = BrokerConfig::default().print();
+        for key in IMPORTANT {
+            assert!(all.iter().any(|(known, _)| known == key), "{key}");
+        }
+    }
+
+    #[test]
+    fn the_boot_line_has_the_words_of_apache() {
+        let line = boot_line("broker-a", "10.0.0.1:10911", Some("h:9876"));
+        assert_eq!(
+            line,
+            "The broker[broker-a, 10.0.0.1:10911] boot success. serializeType=JSON and name server is h:9876"
+        );
+        assert!(boot_line("b", "a", None).ends_with("serializeType=JSON"));
+    }
+}
