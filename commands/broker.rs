@@ -107,7 +107,10 @@ pub fn run(arguments: Arguments, log_level: Option<log::Level>) -> Result<(), Fa
             broker.map_err(|error| Failure::new(Kind::Failed, error))
         },
         |broker: &Arc<Broker>| boot_line(&name, &broker.advertised().to_string(), names_at.as_deref()),
-        async |broker: Arc<Broker>| broker.stop().await,
+        async |broker: Arc<Broker>| {
+            let stopped = broker.stop().await;
+            stopped.map_err(|error| Failure::new(Kind::Failed, format!("the stop was not clean: {error}")))
+        },
     )
 }
 

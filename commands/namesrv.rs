@@ -54,6 +54,9 @@ pub fn run(arguments: Arguments, log_level: Option<log::Level>) -> Result<(), Fa
         &notices,
         async { NameServer::start(config, listen).await.map_err(|error| Failure::new(Kind::Failed, error)) },
         |_| "The Name Server boot success. serializeType=JSON".to_owned(),
-        async |server: NameServer| server.stop().await,
+        async |server: NameServer| {
+            server.stop().await;
+            Ok(())
+        },
     )
 }

@@ -31,13 +31,13 @@ pub fn print(settings: impl IntoIterator<Item = (String, String)>) -> Result<(),
 /// Logs what was noticed in the settings, runs `start`, says `started`, and runs until a signal comes; then `stop`s.
 ///
 /// # Errors
-/// If it does not start.
+/// If it does not start, or not stop as it should.
 pub fn run<S>(
     log_level: Option<log::Level>,
     notices: &[base::given::Notice],
     start: impl Future<Output = Result<S, Failure>>,
     started: impl FnOnce(&S) -> String,
-    stop: impl AsyncFnOnce(S),
+    stop: impl AsyncFnOnce(S) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     log::begin(log_level, log::Level::SERVER);
     for notice in notices {
@@ -63,7 +63,8 @@ pub fn run<S>(
         let name = signals.next().await;
         tracing::info!("{name}: stopping");
         tokio::select! {
-            () = stop(server) => {
+            stopped = stop(server) => {
+                stopped?;
                 tracing::info!("stopped");
                 Ok(())
             }
