@@ -39,7 +39,8 @@ const HEAD_LEN: usize = 91 + 24;
 
 /// Opens the store under a lock that is already held.
 pub(crate) fn open(config: StoreConfig, clock: Clock, lock: &StoreLock) -> Result<Parts, StoreError> {
-    let after_abort = lock.after_abort;
+    // Someone who removes the folder of the queues wants them built anew.
+    let after_abort = lock.after_abort || !config.queue_path().exists();
     let delay_levels_ms = config.delay_levels_ms()?;
     let space = QueueSpace::new(config.queue_path(), config.mapped_file_size_consume_queue);
     disk::create_dirs(&config.commit_log_path())?;
@@ -50,8 +51,6 @@ pub(crate) fn open(config: StoreConfig, clock: Clock, lock: &StoreLock) -> Resul
 
     let mut files = log_files(&config, after_abort)?;
     let mut found_queues = queue_load::find(&space, after_abort)?;
-    // Someone who removes all queues wants them built anew.
-    let after_abort = after_abort || found_queues.is_empty();
     // Up to here nothing was changed, so a store that is refused stays as clean as it was.
     lock.mark_in_use()?;
     let from = scan_start(&config, &files, &found_queues, &checkpoint, after_abort)?;
