@@ -60,6 +60,12 @@ pub(crate) fn open(config: StoreConfig, clock: Clock, lock: &StoreLock) -> Resul
         tracing::info!(from, end = end.offset, reason = end.reason, "log checked after an unclean stop");
     }
     let end = end.offset;
+    if after_abort {
+        // What was read may be in the system's cache only, and the log is about to say that it is on the disk.
+        for file in files.iter().filter(|file| file.start + config.mapped_file_size_commit_log > from) {
+            DiskFile::open(file.path.clone())?.sync()?;
+        }
+    }
     cut_log(&config, &mut files, end, after_abort)?;
     for queue in &mut found_queues {
         queue.cut(&space, end as i64, after_abort)?;
@@ -114,14 +120,13 @@ fn log_files(config: &StoreConfig, after_abort: bool) -> Result<Vec<FoundFile>, 
     for (index, file) in listed.into_iter().enumerate() {
         let damaged = |what: String| Err(StoreError::Damaged { path: file.path.clone(), what });
         let Ok(start) = file.name.parse::<u64>() else { return damaged("its name is no offset".to_owned()) };
-        if file.len != size {
-            if !after_abort || index != last || file.len > size {
-                return damaged(format!(
-                    "has {} bytes instead of {size}: set mappedFileSizeCommitLog to what it was when the store was \
-                     written; if the file was cut short, bring it back from a copy",
-                    file.len
-                ));
-            }
+        let being_made = after_abort && index == last && file.len < size;
+        if file.len != size && !being_made {
+            return damaged(format!(
+                "has {} bytes instead of {size}: set mappedFileSizeCommitLog to what it was when the store was \
+                 written; if the file was cut short, bring it back from a copy",
+                file.len
+            ));
         }
         let expected = files.last().map_or(start, |before| before.start + size);
         if start % size != 0 || start != expected {
