@@ -10,6 +10,9 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
+/// Memory for records that an empty batch keeps at most.
+const KEPT_BYTES: usize = 256 << 10;
+
 /// Records encoded and ready to be appended together. Reusable: an append leaves it empty, with its memory.
 #[derive(Debug)]
 pub struct AppendBatch {
@@ -118,9 +121,10 @@ impl AppendBatch {
         }
     }
 
-    /// Forgets the records and keeps the memory.
+    /// Forgets the records and keeps the memory, if it is not unusually much.
     pub fn clear(&mut self) {
         self.bytes.clear();
+        self.bytes.shrink_to(KEPT_BYTES);
         self.items.clear();
         self.key_hashes.clear();
         self.queues.clear();
@@ -209,6 +213,8 @@ impl Appender {
             let items = &batch.items[first..placed.len()];
             let bytes = &batch.bytes[items[0].record.start..items[items.len() - 1].record.end];
             if let Err(error) = file.write(begin - file.start(), bytes) {
+                // Part of it may be written: no later start is to take that for records.
+                _ = file.write(begin - file.start(), &vec![0; bytes.len()]);
                 placed.truncate(first);
                 batch.queues.iter().for_each(|queue| queue.untake());
                 return Err(error);

@@ -52,15 +52,14 @@ fn files_of(space: &QueueSpace, dir: &Path, after_abort: bool) -> Result<Vec<(i6
         let offset = file.name.parse::<u64>().ok().filter(|_| file.name.len() == 20 && !file.is_dir);
         let Some(offset) = offset else { continue };
         let damaged = |what: String| Err(StoreError::Damaged { path: file.path.clone(), what });
-        if file.len != space.file_bytes() {
-            if !after_abort || index != last || file.len > space.file_bytes() {
-                return damaged(format!(
-                    "has {} bytes instead of {}: set mappedFileSizeConsumeQueue to what it was when the store was \
-                     written, or move this queue's folder away to have it built anew after a crash",
-                    file.len,
-                    space.file_bytes()
-                ));
-            }
+        let being_made = after_abort && index == last && file.len < space.file_bytes();
+        if file.len != space.file_bytes() && !being_made {
+            return damaged(format!(
+                "has {} bytes instead of {}: set mappedFileSizeConsumeQueue to what it was when the store was \
+                 written, or remove the folder of all queues to have them built anew",
+                file.len,
+                space.file_bytes()
+            ));
         }
         let first = (offset / ENTRY_LEN as u64) as i64;
         let expected = files.last().map_or(first, |(before, _)| before + space.per_file);

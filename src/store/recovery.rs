@@ -39,7 +39,8 @@ const HEAD_LEN: usize = 91 + 24;
 
 /// Opens the store under a lock that is already held.
 pub(crate) fn open(config: StoreConfig, clock: Clock, lock: &StoreLock) -> Result<Parts, StoreError> {
-    let after_abort = lock.after_abort;
+    // Someone who removes the folder of the queues wants them built anew.
+    let after_abort = lock.after_abort || !config.queue_path().exists();
     let delay_levels_ms = config.delay_levels_ms()?;
     let space = QueueSpace::new(config.queue_path(), config.mapped_file_size_consume_queue);
     disk::create_dirs(&config.commit_log_path())?;
@@ -50,8 +51,6 @@ pub(crate) fn open(config: StoreConfig, clock: Clock, lock: &StoreLock) -> Resul
 
     let mut files = log_files(&config, after_abort)?;
     let mut found_queues = queue_load::find(&space, after_abort)?;
-    // Someone who removes all queues wants them built anew.
-    let after_abort = after_abort || found_queues.is_empty();
     // Up to here nothing was changed, so a store that is refused stays as clean as it was.
     lock.mark_in_use()?;
     let from = scan_start(&config, &files, &found_queues, &checkpoint, after_abort)?;
@@ -61,6 +60,12 @@ pub(crate) fn open(config: StoreConfig, clock: Clock, lock: &StoreLock) -> Resul
         tracing::info!(from, end = end.offset, reason = end.reason, "log checked after an unclean stop");
     }
     let end = end.offset;
+    if after_abort {
+        // What was read may be in the system's cache only, and the log is about to say that it is on the disk.
+        for file in files.iter().filter(|file| file.start + config.mapped_file_size_commit_log > from) {
+            DiskFile::open(file.path.clone())?.sync()?;
+        }
+    }
     cut_log(&config, &mut files, end, after_abort)?;
     for queue in &mut found_queues {
         queue.cut(&space, end as i64, after_abort)?;
@@ -115,14 +120,13 @@ fn log_files(config: &StoreConfig, after_abort: bool) -> Result<Vec<FoundFile>, 
     for (index, file) in listed.into_iter().enumerate() {
         let damaged = |what: String| Err(StoreError::Damaged { path: file.path.clone(), what });
         let Ok(start) = file.name.parse::<u64>() else { return damaged("its name is no offset".to_owned()) };
-        if file.len != size {
-            if !after_abort || index != last || file.len > size {
-                return damaged(format!(
-                    "has {} bytes instead of {size}: set mappedFileSizeCommitLog to what it was when the store was \
-                     written; if the file was cut short, bring it back from a copy",
-                    file.len
-                ));
-            }
+        let being_made = after_abort && index == last && file.len < size;
+        if file.len != size && !being_made {
+            return damaged(format!(
+                "has {} bytes instead of {size}: set mappedFileSizeCommitLog to what it was when the store was \
+                 written; if the file was cut short, bring it back from a copy",
+                file.len
+            ));
         }
         let expected = files.last().map_or(start, |before| before.start + size);
         if start % size != 0 || start != expected {

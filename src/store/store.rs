@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use protocol::record::BLANK_MIN_LEN;
 use std::{
     collections::HashSet,
+    fmt,
     sync::{Arc, atomic::Ordering},
     thread::JoinHandle,
 };
@@ -24,7 +25,6 @@ const LIGHT_PREFIX: &str = "%LMQ%";
 /// An open store: messages in the order they came, and the queues that lead to them.
 ///
 /// Dropped without [`MessageStore::close`], it leaves what a crash of the process would leave.
-#[derive(Debug)]
 pub struct MessageStore {
     parts: Arc<Parts>,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -182,6 +182,12 @@ impl MessageStore {
                 tracing::error!("a flush thread of the store had panicked");
             }
         }
+    }
+}
+
+impl fmt::Debug for MessageStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MessageStore in {}", self.parts.config.root_dir.display())
     }
 }
 

@@ -72,6 +72,65 @@ fn half_messages_and_rollbacks_have_a_place_in_the_log_but_none_in_a_queue() {
 }
 
 #[test]
+fn a_batch_that_is_stopped_by_the_disk_keeps_its_first_part_and_gives_the_rest_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    // In the way of the second file.
+    let obstacle = dir.path().join("commitlog/00000000000000016384");
+    std::fs::create_dir(&obstacle).unwrap();
+    let body = [b'x'; 1000];
+    let (mut batch, mut placed) = (store.batch(), Vec::new());
+    for n in 0..30 {
+        batch.push(&Message { queue_id: n % 2, ..message("T", &body) }.record()).unwrap();
+    }
+    let error = store.append(&mut batch, &mut placed).unwrap_err();
+    assert!(error.to_string().contains("commitlog/00000000000000016384"), "{error}");
+    assert!(batch.is_empty() && placed.len() == 14, "{}", placed.len());
+    let ends = || [0, 1].map(|id| store.queue("T", id).unwrap().max_offset());
+    assert_eq!((ends(), store.max_physical() as u64), ([7, 7], placed[13].end()));
+    assert_eq!(store.stats().put_failures, 1);
+    // Nothing but that is lost, and no offset is used up.
+    assert_eq!(put(&store, message("T", b"small")).queue_offset, 7);
+    std::fs::remove_dir(obstacle).unwrap();
+    assert_eq!(put_all(&store, &[message("T", &body), message("T", &body)])[1].queue_offset, 9);
+    assert_eq!(ends(), [10, 7]);
+    drop(store);
+    assert_eq!(bodies(&open(dir.path()), "T", 0, 0).len(), 10);
+}
+
+#[test]
+fn readers_see_whole_records_only_while_others_append() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    const EACH: usize = 2000;
+    std::thread::scope(|scope| {
+        for writer in 0..2u8 {
+            let store = &store;
+            scope.spawn(move || {
+                for n in 0..EACH / 4 {
+                    let body = vec![writer; 50 + n % 300];
+                    put_all(store, &[message("T", &body); 4]);
+                }
+            });
+        }
+        for _ in 0..2 {
+            let store = &store;
+            scope.spawn(move || {
+                let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+                let mut seen = 0;
+                while seen < 2 * EACH {
+                    assert!(std::time::Instant::now() < deadline, "{seen} messages in a minute");
+                    let some = bodies(store, "T", 0, seen as i64);
+                    assert!(some.iter().all(|body| body.iter().all(|byte| *byte == body[0])));
+                    seen += some.len();
+                }
+            });
+        }
+    });
+    assert_eq!(store.queue("T", 0).unwrap().max_offset() as usize, 2 * EACH);
+}
+
+#[test]
 fn what_cannot_be_stored_is_refused_before_it_is_in_the_batch() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());

@@ -2,7 +2,7 @@
 
 use crate::support::*;
 use base::Clock;
-use store::{MessageStore, StoreConfig, StoreError};
+use store::{FlushDiskType, MessageStore, StoreConfig, StoreError};
 
 #[test]
 fn a_closed_store_opens_with_all_it_had_and_goes_on() {
@@ -62,16 +62,65 @@ fn files_of_another_size_are_refused_by_name() {
 
 #[test]
 fn a_requested_flush_covers_what_was_appended() {
+    for flush_disk_type in [FlushDiskType::Sync, FlushDiskType::Async] {
+        let dir = tempfile::tempdir().unwrap();
+        // Only the request can wake the thread.
+        let config =
+            StoreConfig { flush_disk_type, flush_interval_commit_log_ms: 3_600_000, ..StoreConfig::small(dir.path()) };
+        let store = MessageStore::open(config, Clock::System).unwrap();
+        let end = put_all(&store, &[message("T", &[0; 9000]); 3])[2].end();
+        assert_eq!(store.stats().unflushed_bytes, end);
+        store.request_flush();
+        wait_until("the log is flushed", || store.flushed().get() >= end);
+        assert_eq!(store.stats().unflushed_bytes, 0);
+    }
+}
+
+#[test]
+fn after_a_crash_the_log_is_checked_from_the_checkpoint_on() {
     let dir = tempfile::tempdir().unwrap();
+    let config = StoreConfig {
+        flush_interval_commit_log_ms: 1,
+        flush_commit_log_thorough_interval_ms: 1,
+        flush_interval_consume_queue_ms: 1,
+        flush_consume_queue_thorough_interval_ms: 1,
+        ..StoreConfig::small(dir.path())
+    };
+    let clock = Clock::manual(START_MS);
+    let store = MessageStore::open(config, clock.clone()).unwrap();
+    let body = [b'x'; 3000];
+    for _ in 0..40 {
+        clock.advance_ms(1000);
+        put(&store, Message { properties: "KEYS\u{1}k", ..message("T", &body) });
+    }
+    let times = || {
+        let content = std::fs::read(dir.path().join("checkpoint")).unwrap();
+        [0, 8, 16].map(|at| i64::from_be_bytes(content[at..at + 8].try_into().unwrap()))
+    };
+    wait_until("the checkpoint has arrived", || times() == [START_MS + 40_000; 3]);
+    drop(store);
+    // Damage in the first file is not looked at; damage in the last one is.
+    let log = |start: u64| dir.path().join(format!("commitlog/{start:020}"));
+    let mut content = std::fs::read(log(0)).unwrap();
+    content[100] ^= 1;
+    std::fs::write(log(0), content).unwrap();
     let store = open(dir.path());
-    let end = put(&store, message("T", b"x")).end();
-    store.request_flush();
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
-    while store.flushed().get() < end {
-        assert!(std::time::Instant::now() < deadline, "the flush thread runs");
+    assert_eq!(store.queue("T", 0).unwrap().max_offset(), 40);
+    let last = store.queue("T", 0).unwrap().get(39).unwrap().physical_offset as usize;
+    drop(store);
+    let start = last - last % (16 << 10);
+    let mut content = std::fs::read(log(start as u64)).unwrap();
+    content[last - start + 100] ^= 1;
+    std::fs::write(log(start as u64), content).unwrap();
+    assert_eq!(open(dir.path()).queue("T", 0).unwrap().max_offset(), 39);
+}
+
+fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while !holds() {
+        assert!(std::time::Instant::now() < deadline, "waited a minute until {what}");
         std::thread::yield_now();
     }
-    assert_eq!(store.stats().unflushed_bytes, 0);
 }
 
 #[test]

@@ -80,7 +80,7 @@ fn run(seed: u64) {
 fn random_operations_agree_with_a_model() {
     let seeds = match std::env::var("STORE_SEED").ok().and_then(|seed| seed.parse().ok()) {
         Some(seed) => vec![seed],
-        None => (0..20).map(|_| rand::random()).collect(),
+        None => (0..5).map(|_| rand::random()).collect(),
     };
     seeds.into_iter().for_each(run);
 }

@@ -99,6 +99,15 @@ fn lost_queues_and_index_are_built_anew_from_the_log() {
 }
 
 #[test]
+fn the_queues_folder_can_be_removed_after_a_clean_stop_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let (all, _) = crashed(dir.path());
+    open(dir.path()).close().unwrap();
+    std::fs::remove_dir_all(dir.path().join("consumequeue")).unwrap();
+    assert!(bodies(&open(dir.path()), "T", 0, 0) == all);
+}
+
+#[test]
 fn a_clean_stop_is_trusted_but_a_log_cut_short_is_not() {
     let dir = tempfile::tempdir().unwrap();
     let (all, placed) = crashed(dir.path());
