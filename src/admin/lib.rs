@@ -1,1 +1,21 @@
-//! Being laid.
+//! Questions and orders to a cluster, typed: topics, brokers, messages, positions.
+//!
+//! Whatever concerns several brokers is answered broker by broker ([`PerBroker`]): one that fails is told with its
+//! reason and never left out, nor shown as empty. Does not print.
+
+mod admin;
+mod brokers;
+mod error;
+mod find;
+mod messages;
+mod per_broker;
+mod positions;
+mod topics;
+
+pub use admin::Admin;
+pub use brokers::BrokerSettings;
+pub use error::Error;
+pub use find::{Found, KeyQuery};
+pub use per_broker::{BrokerRef, Outcome, PerBroker};
+pub use positions::{GroupPosition, QueueRange};
+pub use topics::{Deleted, Where};

@@ -194,7 +194,7 @@ impl Client {
     }
 
     /// What the name servers tell of a topic; `None` if they know none of that name.
-    pub(crate) async fn query_route(&self, topic: &str) -> Result<Option<TopicRoute>, Error> {
+    pub async fn query_route(&self, topic: &str) -> Result<Option<TopicRoute>, Error> {
         check_topic(topic)?;
         let header = NamedTopic { topic: topic.to_owned(), cluster_name: None };
         let asked = self.ask_names(Command::request(request::GET_ROUTEINFO_BY_TOPIC).with_header(&header)).await;

@@ -26,16 +26,6 @@ pub(crate) fn next(now_ms: i64) -> String {
     IDS.next(now_ms)
 }
 
-/// When an id was made, in ms, as far as it tells: it repeats each month, so the latest such time before `now_ms`.
-/// `None` if `id` is no such id.
-pub fn made_at(id: &str, now_ms: i64) -> Option<i64> {
-    // Java's clients that found an IPv6 address first write longer ids, with the same end.
-    let at = id.len().checked_sub(12).filter(|_| matches!(id.len(), LEN | 40 | 56) && id.is_ascii())?;
-    let since = i64::from(u32::from_str_radix(&id[at..at + 8], 16).ok()?);
-    let (start, _) = month(now_ms);
-    Some(if start + since >= now_ms { month(start - 1).0 + since } else { start + since })
-}
-
 struct Ids {
     prefix: String,
     month_start_ms: AtomicI64,
@@ -107,16 +97,6 @@ mod tests {
             assert_eq!(ip, identity::local_ip().octets());
             assert_eq!(u32::from_str_radix(&id[8..12], 16).unwrap(), std::process::id() & 0xFFFF);
         }
-    }
-
-    #[test]
-    fn the_time_is_read_out_of_an_id_within_its_month() {
-        let id = Ids::new().next(NOW_MS);
-        assert_eq!(made_at(&id, NOW_MS + 1), Some(NOW_MS));
-        let a_month_later = month(NOW_MS).1 + 1;
-        assert!(made_at(&id, a_month_later).is_some_and(|at| at < a_month_later));
-        assert_eq!(made_at("no id", NOW_MS), None);
-        assert_eq!(made_at("é0000000000000000000000000000000", NOW_MS), None);
     }
 
     #[test]
