@@ -15,10 +15,13 @@ use std::{
 
 const SEPARATOR: char = '@';
 
+/// group → queue → next index to consume.
+type ByGroup = HashMap<String, BTreeMap<i32, i64>>;
+
 /// The table of offsets.
 pub struct Offsets {
-    /// topic → group → queue → next index to consume.
-    table: Mutex<HashMap<String, HashMap<String, BTreeMap<i32, i64>>>>,
+    /// By topic.
+    table: Mutex<HashMap<String, ByGroup>>,
     dirty: AtomicBool,
     path: PathBuf,
 }
@@ -39,7 +42,7 @@ impl Offsets {
     pub fn open(path: PathBuf) -> io::Result<Self> {
         let saved: OffsetTable =
             durable::read(&path, |text| loose_json::from_slice(text).map_err(io::Error::other))?.unwrap_or_default();
-        let mut table: HashMap<String, HashMap<String, BTreeMap<i32, i64>>> = HashMap::new();
+        let mut table: HashMap<String, ByGroup> = HashMap::new();
         for (key, queues) in saved.offset_table {
             if let Some((topic, group)) = key.split_once(SEPARATOR) {
                 table.entry(topic.to_owned()).or_default().insert(group.to_owned(), queues);

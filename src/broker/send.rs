@@ -76,6 +76,7 @@ impl Sends {
         if body.len() > max {
             return Err(Refusal::illegal(format!("a body of {} bytes, maxMessageSize is {max}", body.len())));
         }
+        refuse_what_needs_more(header.properties)?;
         let multi_tag = topic.topic_filter_type == "MULTI_TAG";
         let record = NewRecord {
             topic: place.topic.as_deref().unwrap_or(header.topic),
@@ -272,6 +273,17 @@ impl Place {
         }
         Ok(Self { topic: Some(dead), queue_id: 0 })
     }
+}
+
+/// Delayed and transactional messages must not be seen at once, so a broker that cannot hold them back refuses them.
+fn refuse_what_needs_more(text: &str) -> Result<(), Refusal> {
+    if properties::get(text, properties::DELAY_LEVEL).is_some_and(|level| level != "0") {
+        return Err(Refusal::illegal("this broker does not deliver messages with a delay yet"));
+    }
+    if properties::get(text, properties::TRANSACTION_PREPARED).is_some_and(|half| half.eq_ignore_ascii_case("true")) {
+        return Err(Refusal::forbidden("this broker does not take transactional messages yet"));
+    }
+    Ok(())
 }
 
 /// The properties to be stored: without `WAIT`, which is said to the broker only, and with the cluster.
