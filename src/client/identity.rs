@@ -1,9 +1,9 @@
 //! Who this process is on the wire: its address and the id of each client.
 
+use base::Clock;
 use std::{
     net::{IpAddr, Ipv4Addr},
     sync::OnceLock,
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 /// The first address of this machine that is not a loopback; IPv4 only, so that ids have one length.
@@ -22,7 +22,7 @@ pub(crate) fn local_ip() -> Ipv4Addr {
 
 /// `ip@pid#nanoseconds`, as Apache RocketMQ's clients name themselves.
 pub(crate) fn client_id() -> String {
-    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
-    // Two clients made in the same tick of the clock still differ.
-    format!("{}@{}#{}", local_ip(), std::process::id(), nanos + u128::from(rand::random::<u16>()))
+    // Below the millisecond at random: two clients made in the same one differ.
+    let nanos = Clock::System.now_ms() * 1_000_000 + i64::from(rand::random::<u32>() % 1_000_000);
+    format!("{}@{}#{nanos}", local_ip(), std::process::id())
 }
