@@ -86,7 +86,7 @@ impl Admin {
             order: topic.order,
         };
         let request = Command::request(request::UPDATE_AND_CREATE_TOPIC).with_header(&header);
-        Ok(self.order(place, &request).await?)
+        self.order(place, &request).await
     }
 
     /// Deletes a topic at the brokers, with its messages, and then at every name server.

@@ -22,7 +22,7 @@ pub(crate) fn local_ip() -> Ipv4Addr {
 
 /// `ip@pid#nanoseconds`, as Apache RocketMQ's clients name themselves.
 pub(crate) fn client_id() -> String {
-    // Two clients made in the same millisecond still differ.
-    let nanos = Clock::System.now_ms() * 1_000_000 + i64::from(rand::random::<u16>());
+    // Below the millisecond at random: two clients made in the same one differ.
+    let nanos = Clock::System.now_ms() * 1_000_000 + i64::from(rand::random::<u32>() % 1_000_000);
     format!("{}@{}#{nanos}", local_ip(), std::process::id())
 }

@@ -3,9 +3,11 @@
 //! [`Producer`] sends, [`PullConsumer`] reads queues where its caller says, [`PushConsumer`] is a member of a group
 //! and calls a handler. All stand on [`Client`]: one process's name, connections and routes. Does not print.
 
+mod allocate;
 mod client;
 mod compression;
 mod config;
+mod consume;
 mod discovery;
 mod error;
 mod faults;
@@ -15,8 +17,12 @@ mod identity;
 mod incoming;
 mod message;
 mod offsets;
+mod process_queue;
 mod producer;
 mod pull;
+mod pull_loop;
+mod push;
+mod rebalance;
 mod route;
 mod routes;
 mod sending;
@@ -29,5 +35,6 @@ pub use message::{Message, Properties, PropertyError, Received};
 pub use producer::{Producer, ProducerOptions};
 pub use protocol::heartbeat::Subscription;
 pub use pull::{PullConsumer, PullStatus, Pulled};
+pub use push::{ConsumeResult, PushConsumer, PushOptions, StartFrom};
 pub use route::{Queue, Route};
 pub use sending::{SendResult, SendStatus};

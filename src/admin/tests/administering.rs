@@ -1,4 +1,5 @@
 //! Admin questions and orders against a stand-in cluster: what is told of each broker, and how failures differ.
+#![allow(clippy::unwrap_used)]
 
 #[path = "../../client/tests/stand_in/mod.rs"]
 mod stand_in;

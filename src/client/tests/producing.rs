@@ -1,4 +1,5 @@
 //! Producers against a stand-in cluster: where messages go, what is tried when a broker fails, and what errors say.
+#![allow(clippy::unwrap_used)]
 
 mod stand_in;
 

@@ -1,4 +1,5 @@
 //! Pull consumers against a stand-in cluster: what a pull gives, filters, long polls and offsets.
+#![allow(clippy::unwrap_used)]
 
 mod stand_in;
 

@@ -1,0 +1,205 @@
+//! What of one queue was pulled and is not consumed yet, and so how far the group has come in it.
+//!
+//! The position that may be committed is the smallest that is not consumed: a crash repeats messages and loses none.
+//! Source: `ProcessQueue` of Apache RocketMQ.
+
+use crate::{client::Client, error::Error, message::Received, route::Queue};
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use tokio::sync::Notify;
+
+/// How much may be pulled and not consumed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    pub(crate) messages: usize,
+    pub(crate) bytes: usize,
+    /// Most indexes between the first and the last.
+    pub(crate) span: i64,
+}
+
+#[derive(Default)]
+pub(crate) struct ProcessQueue {
+    state: Mutex<State>,
+    /// Something was consumed.
+    consumed: Notify,
+    /// Held while a position is told to the broker, so that an older one never overtakes a newer.
+    persisting: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Index → size of each message pulled and not consumed.
+    waiting: BTreeMap<i64, usize>,
+    bytes: usize,
+    /// Where the next pull starts; `None` until it is known.
+    next: Option<i64>,
+    /// The position the broker knows from this member.
+    persisted: Option<i64>,
+    /// Grows when the queue starts anew elsewhere: what was pulled before no longer counts.
+    epoch: u64,
+    /// The queue is another member's now.
+    dropped: bool,
+}
+
+impl ProcessQueue {
+    /// Begins at `offset`. `committed`: the broker knows this position already.
+    pub(crate) fn begin(&self, offset: i64, committed: bool) {
+        let mut state = self.state.lock();
+        state.next = Some(offset);
+        state.persisted = committed.then_some(offset);
+    }
+
+    /// Takes messages that were pulled; the next pull starts at `next`. Returns the epoch they belong to.
+    pub(crate) fn put(&self, messages: &[Received], next: i64) -> u64 {
+        let mut state = self.state.lock();
+        for message in messages {
+            let size = message.stored_len as usize;
+            if state.waiting.insert(message.queue_offset, size).is_none() {
+                state.bytes += size;
+            }
+        }
+        state.next = Some(next);
+        state.epoch
+    }
+
+    /// There is nothing to consume before `next`.
+    pub(crate) fn advance(&self, next: i64) {
+        self.state.lock().next = Some(next);
+    }
+
+    /// These were consumed.
+    pub(crate) fn consumed(&self, epoch: u64, offsets: impl IntoIterator<Item = i64>) {
+        let mut state = self.state.lock();
+        if state.epoch == epoch {
+            for offset in offsets {
+                state.bytes -= state.waiting.remove(&offset).unwrap_or_default();
+            }
+            drop(state);
+            self.consumed.notify_one();
+        }
+    }
+
+    /// The queue's old position does not exist: starts anew at `offset`, and forgets what was pulled.
+    pub(crate) fn restart(&self, offset: i64) {
+        let mut state = self.state.lock();
+        let epoch = state.epoch + 1;
+        *state = State { next: Some(offset), epoch, dropped: state.dropped, ..State::default() };
+    }
+
+    /// Whether messages of this epoch are still to be consumed here.
+    pub(crate) fn is_current(&self, epoch: u64) -> bool {
+        let state = self.state.lock();
+        !state.dropped && state.epoch == epoch
+    }
+
+    /// The queue is another member's now: what is still being consumed no longer counts here.
+    pub(crate) fn drop_queue(&self) {
+        self.state.lock().dropped = true;
+    }
+
+    /// Returns when there is room for another pull.
+    pub(crate) async fn room(&self, room: Room) {
+        loop {
+            // One task waits, and a notice that comes before it waits is kept for it.
+            if self.has(room) {
+                return;
+            }
+            self.consumed.notified().await;
+        }
+    }
+
+    fn has(&self, room: Room) -> bool {
+        let State { waiting, bytes, .. } = &*self.state.lock();
+        let span = match (waiting.first_key_value(), waiting.last_key_value()) {
+            (Some((first, _)), Some((last, _))) => last - first,
+            _ => 0,
+        };
+        waiting.len() < room.messages && *bytes < room.bytes && span < room.span
+    }
+
+    /// The position up to which all is consumed; `None` if none is known yet.
+    pub(crate) fn position(&self) -> Option<i64> {
+        let state = self.state.lock();
+        state.waiting.first_key_value().map(|(first, _)| *first).or(state.next)
+    }
+
+    /// Tells the broker the position if it does not know it yet.
+    pub(crate) async fn persist(&self, client: &Client, group: &str, queue: &Queue) -> Result<(), Error> {
+        let _persisting = self.persisting.lock().await;
+        let Some(position) = self.position().filter(|position| self.state.lock().persisted != Some(*position)) else {
+            return Ok(());
+        };
+        client.commit(group, queue, position).await?;
+        self.state.lock().persisted = Some(position);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::message::Message;
+    use protocol::record::SysFlag;
+
+    fn messages(offsets: impl IntoIterator<Item = i64>) -> Vec<Received> {
+        let host = "127.0.0.1:1".parse().unwrap();
+        let received = |queue_offset| Received {
+            message: Message::new("T", "b"),
+            queue: Queue::new("T", "b", 0),
+            queue_offset,
+            physical_offset: 0,
+            born_ms: 0,
+            born_host: host,
+            store_ms: 0,
+            store_host: host,
+            reconsume_times: 0,
+            sys_flag: SysFlag(0),
+            stored_len: 100,
+        };
+        offsets.into_iter().map(received).collect()
+    }
+
+    #[test]
+    fn the_position_is_the_smallest_that_is_not_consumed() {
+        let queue = ProcessQueue::default();
+        assert_eq!(queue.position(), None);
+        queue.begin(10, true);
+        assert_eq!(queue.position(), Some(10));
+        let epoch = queue.put(&messages(10..13), 15);
+        queue.consumed(epoch, [11, 12]);
+        assert_eq!(queue.position(), Some(10));
+        queue.consumed(epoch, [10]);
+        assert_eq!(queue.position(), Some(15), "what the filter left out counts as consumed");
+        queue.advance(20);
+        assert_eq!(queue.position(), Some(20));
+    }
+
+    #[test]
+    fn after_a_new_start_the_old_messages_do_not_count() {
+        let queue = ProcessQueue::default();
+        queue.begin(100, true);
+        let old = queue.put(&messages(100..102), 102);
+        queue.restart(5);
+        assert!(!queue.is_current(old));
+        queue.consumed(old, [100, 101]);
+        assert_eq!(queue.position(), Some(5));
+        let new = queue.put(&messages(5..6), 6);
+        queue.drop_queue();
+        assert!(!queue.is_current(new));
+    }
+
+    #[tokio::test]
+    async fn pulling_waits_for_room() {
+        let queue = ProcessQueue::default();
+        queue.begin(0, true);
+        let epoch = queue.put(&messages(0..3), 3);
+        let room = Room { messages: 4, bytes: 1000, span: 10 };
+        for tight in [Room { messages: 3, ..room }, Room { bytes: 300, ..room }, Room { span: 2, ..room }] {
+            assert!(!queue.has(tight), "{tight:?}");
+        }
+        queue.room(room).await;
+        let tight = Room { messages: 3, ..room };
+        tokio::join!(queue.room(tight), async { queue.consumed(epoch, [1]) });
+    }
+}

@@ -1,0 +1,139 @@
+//! Which queues are this member's: asked regularly, at once when a broker says that members came or went, and soon
+//! again while something is missing.
+//!
+//! Source: `RebalanceImpl`, `RebalancePushImpl` of Apache RocketMQ.
+
+use crate::{
+    allocate,
+    client::malformed,
+    error::Error,
+    pull_loop,
+    push::{Assigned, Shared},
+    route::{Queue, Route},
+};
+use protocol::{
+    Command,
+    code::{request, response},
+    heartbeat::{GroupMembers, GroupOf},
+};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+/// How soon to look again for a topic or for members that are missing; twice as long each time.
+const SOON: Duration = Duration::from_secs(1);
+
+/// Shares out queues until the consumer stops.
+pub(crate) async fn run(shared: Arc<Shared>) {
+    let shutdown = shared.tasks.shutdown().clone();
+    let period = shared.options.rebalance_period;
+    let mut soon = SOON;
+    // The brokers must know this member before they can name it.
+    shutdown.run_until_cancelled(shared.client.heartbeat()).await;
+    loop {
+        let Some(complete) = shutdown.run_until_cancelled(share_out(&shared)).await else { return };
+        let pause = if complete { period } else { soon.min(period) };
+        soon = if complete { SOON } else { (soon * 2).min(period) };
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = shared.wake.notified() => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// Returns whether every topic and every list of members was there.
+async fn share_out(shared: &Arc<Shared>) -> bool {
+    let topics: Vec<String> = shared.subscriptions.lock().keys().cloned().collect();
+    let (mut complete, mut changed) = (true, false);
+    for topic in &topics {
+        match queues_of_me(shared, topic).await {
+            Ok(Some(mine)) => changed |= assign(shared, topic, mine).await,
+            Ok(None) => complete = false,
+            Err(error) => {
+                // A retry topic comes into being after the first heartbeat.
+                tracing::debug!(group = shared.group, topic, %error, "keeps the queues it has");
+                complete = false;
+            }
+        }
+    }
+    let dropped: Vec<Queue> = shared
+        .queues
+        .lock()
+        .keys()
+        .filter(|queue| !topics.iter().any(|topic| **topic == *queue.topic))
+        .cloned()
+        .collect();
+    for queue in &dropped {
+        release(shared, queue).await;
+    }
+    if changed || !dropped.is_empty() {
+        shared.renew_subscriptions();
+        shared.client.heartbeat().await;
+    }
+    complete
+}
+
+/// This member's queues of a topic; `None` if the brokers do not know this member yet.
+async fn queues_of_me(shared: &Shared, topic: &str) -> Result<Option<Vec<Queue>>, Error> {
+    let route = shared.client.route(topic).await?;
+    let mut members = members(shared, &route).await?;
+    members.sort_unstable();
+    let me = shared.client.id();
+    if !members.iter().any(|member| member == me) {
+        return Ok(None);
+    }
+    Ok(Some(allocate::averagely(route.readable(), &members, me)))
+}
+
+/// The members of the group, asked of any broker of the topic.
+async fn members(shared: &Shared, route: &Route) -> Result<Vec<String>, Error> {
+    const ASKED: i32 = request::GET_CONSUMER_LIST_BY_GROUP;
+    let addrs: Vec<&str> = route.data().broker_datas.iter().filter_map(|broker| broker.addr()).collect();
+    let first: usize = rand::random::<u16>().into();
+    let header = GroupOf { consumer_group: shared.group.clone() };
+    let mut last = Error::NoQueue {
+        topic: route.topic().to_owned(),
+        what: "readable",
+        why: "its route names no broker".to_owned(),
+    };
+    for at in 0..addrs.len() {
+        let addr = addrs[(first + at) % addrs.len()];
+        match shared.client.ask(addr, Command::request(ASKED).with_header(&header)).await {
+            Ok(answer) => {
+                let members = answer.json::<GroupMembers>().map_err(|error| malformed(addr, ASKED, error))?;
+                return Ok(members.consumer_id_list);
+            }
+            // How brokers say that the group has no member.
+            Err(error) if error.refusal_code() == Some(response::SYSTEM_ERROR) => return Ok(Vec::new()),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// Makes `mine` the queues of the topic that this member reads. Returns whether that is a change.
+async fn assign(shared: &Arc<Shared>, topic: &str, mine: Vec<Queue>) -> bool {
+    let mine: BTreeSet<Queue> = mine.into_iter().collect();
+    let had: BTreeSet<Queue> = shared.queues.lock().keys().filter(|queue| *queue.topic == *topic).cloned().collect();
+    for queue in had.difference(&mine) {
+        release(shared, queue).await;
+    }
+    for queue in mine.difference(&had) {
+        let stop = shared.tasks.shutdown().child_token();
+        let assigned = Assigned { process: Arc::default(), stop };
+        shared.queues.lock().insert(queue.clone(), assigned.clone());
+        shared.tasks.spawn("pull", pull_loop::run(shared.clone(), queue.clone(), assigned));
+    }
+    let changed = mine != had;
+    if changed {
+        tracing::info!(group = shared.group, topic, had = had.len(), has = mine.len(), "queues were shared out anew");
+    }
+    changed
+}
+
+/// Gives a queue up: what is consumed of it is committed, what is being consumed will come to its next reader.
+async fn release(shared: &Shared, queue: &Queue) {
+    let Some(assigned) = shared.queues.lock().remove(queue) else { return };
+    assigned.stop.cancel();
+    assigned.process.drop_queue();
+    shared.persist(queue, &assigned).await;
+}
