@@ -1,0 +1,277 @@
+//! A cluster's life: up, found running, down, up again with the same data, and what goes wrong on the way.
+//!
+//! Nodes are real processes: a script runs this test program again as [`node`], which is a real name server, or what
+//! looks like a broker from outside.
+
+#![allow(clippy::unwrap_used)]
+
+use cluster::{Cluster, Error, Event, Home, NodeState, Template, Upping};
+use protocol::{
+    Command,
+    code::request,
+    registration::{Register, RegisterBody},
+    topic::{SELF_TEST_TOPIC, TopicConfig},
+};
+use std::{
+    fs,
+    net::SocketAddr,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use tokio::sync::{Mutex, MutexGuard};
+
+/// Two tests that look for free ports at once would find the same.
+static PORTS: Mutex<()> = Mutex::const_new(());
+const WITHIN: Duration = Duration::from_secs(20);
+const AS_NODE: &str = "RMQ_TEST_NODE";
+
+/// Not a test: what the nodes' processes run.
+#[test]
+fn node() {
+    let Ok(arguments) = std::env::var(AS_NODE) else { return };
+    let words: Vec<_> = arguments.split(' ').collect();
+    let config = fs::read_to_string(words[2]).unwrap();
+    let config = base::properties::Properties::parse(&config).unwrap();
+    let get = |key: &str| config.get(key).unwrap().to_owned();
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
+        let _server = match words[0] {
+            "namesrv" => {
+                let config =
+                    namesrv::config::NamesrvConfig { kv_config_path: get("kvConfigPath").into(), ..Default::default() };
+                Some(namesrv::NameServer::start(config, words[4].parse().unwrap()).await.unwrap())
+            }
+            _ => None,
+        };
+        let (_listener, _client) = match words[0] {
+            "broker" => broker(get).await,
+            _ => (None, None),
+        };
+        std::future::pending().await
+    })
+}
+
+async fn broker(get: impl Fn(&str) -> String) -> (Option<std::net::TcpListener>, Option<impl Sized>) {
+    let data = PathBuf::from(get("storePathRootDir"));
+    let mut starts = fs::read(data.join("starts")).unwrap_or_default();
+    starts.push(b'x');
+    fs::write(data.join("starts"), starts).unwrap();
+    let addr: SocketAddr = format!("{}:{}", get("brokerIP1"), get("listenPort")).parse().unwrap();
+    let listener = std::net::TcpListener::bind(addr).unwrap();
+    let header = Register {
+        broker_name: get("brokerName"),
+        broker_addr: addr.to_string(),
+        cluster_name: get("brokerClusterName"),
+        ha_server_addr: String::new(),
+        broker_id: get("brokerId").parse().unwrap(),
+        compressed: false,
+        body_crc32: 0,
+    };
+    let mut body = RegisterBody::default();
+    let topics = &mut body.topic_config_serialize_wrapper.topic_config_table;
+    topics.insert(SELF_TEST_TOPIC.into(), TopicConfig::new(SELF_TEST_TOPIC, 1, 6));
+    let client = remoting::Client::asking();
+    for server in get("namesrvAddr").split(';') {
+        let register = Command::request(request::REGISTER_BROKER).with_header(&header).with_json(&body);
+        assert_eq!(client.call(server, register, WITHIN).await.unwrap().code, 0);
+    }
+    (Some(listener), Some(client))
+}
+
+struct World {
+    folder: tempfile::TempDir,
+    _one_at_a_time: MutexGuard<'static, ()>,
+}
+
+impl World {
+    async fn new() -> Self {
+        let one_at_a_time = PORTS.lock().await;
+        let world = Self { folder: tempfile::tempdir().unwrap(), _one_at_a_time: one_at_a_time };
+        let this = std::env::current_exe().unwrap();
+        world.script(&format!("{AS_NODE}=\"$*\" exec '{}' --exact node --nocapture", this.display()));
+        world
+    }
+
+    fn exe(&self) -> PathBuf {
+        self.folder.path().join("rmq")
+    }
+
+    /// What runs instead of `rmq`.
+    fn script(&self, text: &str) {
+        fs::write(self.exe(), format!("#!/bin/sh\n{text}\n")).unwrap();
+        fs::set_permissions(self.exe(), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn home(&self) -> Home {
+        Home::new(&self.folder.path().join("clusters")).unwrap()
+    }
+
+    fn cluster(&self, name: &str) -> Cluster {
+        self.home().cluster(name).unwrap()
+    }
+
+    async fn up(&self, cluster: &Cluster, template: &str) -> (Result<cluster::Up, Error>, Vec<String>) {
+        let template = Template::parse("t.yaml", template).unwrap();
+        let exe = self.exe();
+        let how = Upping { template: &template, template_name: "t", exe: &exe, within: WITHIN };
+        let mut said = Vec::new();
+        let up = cluster.up(how, |event| said.push(words(&event))).await;
+        (up, said)
+    }
+}
+
+/// No process outlives its test, whatever happens.
+impl Drop for World {
+    fn drop(&mut self) {
+        for file in process_files(&self.folder.path().join("clusters")) {
+            let process: serde_json::Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+            let _ = std::process::Command::new("kill").args(["-9", &process["pid"].to_string()]).status();
+        }
+    }
+}
+
+fn process_files(home: &Path) -> Vec<PathBuf> {
+    let children = |dir: &Path| fs::read_dir(dir).into_iter().flatten().map(|entry| entry.unwrap().path());
+    let nodes = children(home).flat_map(|cluster| children(&cluster).collect::<Vec<_>>());
+    nodes.map(|node| node.join("process.json")).filter(|file| file.exists()).collect()
+}
+
+fn words(event: &Event<'_>) -> String {
+    match event {
+        Event::PortTaken { node, .. } => format!("{} moves", node.name),
+        Event::Started { node, .. } => format!("{} started", node.name),
+        Event::Ready { node, .. } => format!("{} ready", node.name),
+        Event::Stopping { node } => format!("{} stopping", node.name),
+        Event::Stopped { node, killed } => format!("{} {}", node.name, if *killed { "killed" } else { "stopped" }),
+    }
+}
+
+const SINGLE: &str = include_str!("../../../templates/single.yaml");
+
+#[tokio::test]
+async fn a_cluster_comes_up_stays_goes_down_and_comes_back_with_its_data() {
+    let world = World::new().await;
+    let cluster = world.cluster("default");
+    let (up, said) = world.up(&cluster, SINGLE).await;
+    let up = up.unwrap();
+    assert!(!up.ran_already && up.status.is_ready(), "{:?}", up.status);
+    let said: Vec<_> = said.iter().filter(|said| !said.ends_with("moves")).collect();
+    assert_eq!(said, ["namesrv-1 started", "namesrv-1 ready", "broker-a started", "broker-a ready"]);
+    let ports: Vec<_> = up.status.nodes.iter().map(|node| node.node.listen).collect();
+    assert_eq!(up.status.namesrv_addr(), ports[0].to_string());
+
+    let (again, said) = world.up(&cluster, SINGLE).await;
+    let again = again.unwrap();
+    assert!(again.ran_already && said.is_empty(), "{said:?}");
+    assert_eq!(again.status.nodes[1].state, up.status.nodes[1].state);
+
+    let mut said = Vec::new();
+    let down = cluster.down(false, |event| said.push(words(&event))).await.unwrap();
+    assert_eq!((down.stopped, down.killed.len()), (vec!["broker-a".to_owned(), "namesrv-1".to_owned()], 0));
+    assert_eq!(said, ["broker-a stopping", "broker-a stopped", "namesrv-1 stopping", "namesrv-1 stopped"]);
+    let status = cluster.status().await.unwrap();
+    assert!(status.nodes.iter().all(|node| node.state == NodeState::Stopped) && status.is_down());
+    assert!(cluster.down(false, |_| ()).await.unwrap().stopped.is_empty(), "nothing is left to stop");
+
+    let (up, _) = world.up(&cluster, SINGLE).await;
+    let up = up.unwrap();
+    assert_eq!(up.status.nodes.iter().map(|node| node.node.listen).collect::<Vec<_>>(), ports);
+    let starts = up.status.nodes[1].node.data_dir().join("starts");
+    assert_eq!(fs::read(&starts).unwrap(), b"xx", "the second start found what the first left");
+    let names: Vec<_> = world.home().list().await.unwrap().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["default"]);
+    cluster.down(true, |_| ()).await.unwrap();
+    assert!(!cluster.dir().exists());
+    assert!(matches!(cluster.down(false, |_| ()).await, Err(Error::Unknown { .. })));
+}
+
+#[tokio::test]
+async fn a_second_cluster_gets_other_ports_and_says_so() {
+    let world = World::new().await;
+    let (one, two) = (world.cluster("one"), world.cluster("two"));
+    let first = world.up(&one, SINGLE).await.0.unwrap();
+    let (second, said) = world.up(&two, SINGLE).await;
+    let second = second.unwrap();
+    assert!(said.contains(&"broker-a moves".to_owned()), "{said:?}");
+    for (a, b) in first.status.nodes.iter().zip(&second.status.nodes) {
+        assert!(a.node.listen.port().abs_diff(b.node.listen.port()) >= 10);
+    }
+    assert!(one.status().await.unwrap().is_ready());
+    // After both were down, each has its own ports back.
+    one.down(false, |_| ()).await.unwrap();
+    two.down(false, |_| ()).await.unwrap();
+    let back = world.up(&two, SINGLE).await.0.unwrap();
+    assert_eq!(back.status.namesrv_addr(), second.status.namesrv_addr());
+    two.down(false, |_| ()).await.unwrap();
+}
+
+#[tokio::test]
+async fn only_what_died_is_started_again() {
+    let world = World::new().await;
+    let cluster = world.cluster("default");
+    let template = "name-servers: 2\nbrokers: [{name: a, slaves: 1}, {name: b}]";
+    let (up, said) = world.up(&cluster, template).await;
+    let up = up.unwrap();
+    assert!(up.status.is_ready());
+    assert_eq!(said.iter().filter(|said| said.ends_with("ready")).count(), 5);
+    let NodeState::Ready { pid } = up.status.nodes[2].state else { panic!("{:?}", up.status) };
+    assert!(std::process::Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap().success());
+    let died = async {
+        while cluster.status().await.unwrap().nodes[2].state != (NodeState::Died { pid }) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(WITHIN, died).await.unwrap();
+    let (again, said) = world.up(&cluster, template).await;
+    let again = again.unwrap();
+    assert_eq!(said, ["a started", "a ready"]);
+    assert!(again.status.is_ready() && !again.ran_already);
+    assert_eq!(again.status.nodes[4].state, up.status.nodes[4].state);
+    let (other, _) = world.up(&cluster, SINGLE).await;
+    assert!(matches!(other, Err(Error::OtherTemplate { .. })), "{other:?}");
+    cluster.down(false, |_| ()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_node_that_fails_is_shown_with_its_last_words_and_nothing_is_left_running() {
+    let world = World::new().await;
+    let cluster = world.cluster("default");
+    let this = std::env::current_exe().unwrap();
+    world.script(&format!(
+        "if [ $1 = broker ]; then echo store is locked by 77; exit 3; fi\n\
+         {AS_NODE}=\"$*\" exec '{}' --exact node --nocapture",
+        this.display()
+    ));
+    let (up, said) = world.up(&cluster, SINGLE).await;
+    let error = up.unwrap_err().to_string();
+    assert!(error.starts_with("broker-a did not come up: it ended by itself (exit status: 3)"), "{error}");
+    assert!(error.ends_with("\n  | store is locked by 77"), "{error}");
+    assert!(said.ends_with(&["namesrv-1 stopping".to_owned(), "namesrv-1 stopped".to_owned()]), "{said:?}");
+    assert!(cluster.status().await.unwrap().is_down());
+    assert!(process_files(world.home().dir()).is_empty());
+}
+
+#[tokio::test]
+async fn a_program_that_is_not_there_is_named() {
+    let world = World::new().await;
+    fs::remove_file(world.exe()).unwrap();
+    let error = world.up(&world.cluster("default"), SINGLE).await.0.unwrap_err().to_string();
+    assert!(error.starts_with(&format!("cannot start {}: ", world.exe().display())), "{error}");
+}
+
+#[tokio::test]
+async fn a_node_that_does_not_end_when_asked_is_killed() {
+    let world = World::new().await;
+    let cluster = world.cluster("default");
+    let this = std::env::current_exe().unwrap();
+    // What the shell ignores, the program it turns into ignores as well.
+    world.script(&format!(
+        "if [ $1 = broker ]; then trap '' TERM; fi\n{AS_NODE}=\"$*\" exec '{}' --exact node --nocapture",
+        this.display()
+    ));
+    world.up(&cluster, SINGLE).await.0.unwrap();
+    // Simulated time: 30 s pass at once.
+    tokio::time::pause();
+    let down = cluster.down(false, |_| ()).await.unwrap();
+    assert_eq!(down.killed, ["broker-a"]);
+}
