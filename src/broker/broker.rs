@@ -70,7 +70,8 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// Opens the store, listens, and registers with `names`; without names it serves whoever knows its address.
+    /// Opens the store, listens, and registers with `names`, which it waits for a few seconds at most; without names
+    /// it serves whoever knows its address.
     ///
     /// # Errors
     /// See [`StartError`]; nothing is left running.
@@ -109,7 +110,10 @@ impl Broker {
             store,
             clock,
         });
+        let registered = broker.announcer.soon();
         broker.run(std::iter::once(listener).chain(fast));
+        // Whoever hears that it has started may ask a name server for it at once.
+        broker.announcer.known(registered).await;
         Ok(broker)
     }
 

@@ -1,0 +1,92 @@
+// Drives npm `ali-ons` 3.12.0 for the end-to-end tests: a client in plain JavaScript.
+// Prints one JSON object a line: what was sent, or what was received. It judges nothing. See ../ali_ons.rs.
+'use strict';
+
+const { Producer, Consumer, Message } = require('ali-ons');
+const { parseArgs } = require('node:util');
+
+const { values: args, positionals: [what] } = parseArgs({
+  allowPositionals: true,
+  options: {
+    namesrv: { type: 'string' },
+    topic: { type: 'string' },
+    group: { type: 'string' },
+    count: { type: 'string', default: '1' },
+    prefix: { type: 'string', default: 'm' },
+    size: { type: 'string', default: '0' },
+    tags: { type: 'string', default: '' },
+    property: { type: 'string', default: '' },
+    shards: { type: 'string', default: '0' },
+    tag: { type: 'string', default: '*' },
+    expect: { type: 'string', default: '1' },
+    seconds: { type: 'string', default: '60' },
+  },
+});
+
+const say = what => process.stdout.write(JSON.stringify(what) + '\n');
+const silent = { debug() {}, info() {}, warn: console.error, error: console.error };
+const common = {
+  // Without nameSrv it would ask a public host; without httpclient it refuses to start.
+  nameSrv: args.namesrv,
+  httpclient: { request: async () => { throw new Error('no address server here'); } },
+  accessKeyId: 'none',
+  accessKeySecret: 'none',
+  clientIP: '127.0.0.1',
+  rebalanceInterval: 2000,
+  persistConsumerOffsetInterval: 500,
+  logger: silent,
+};
+
+async function send() {
+  const producer = new Producer({ ...common, producerGroup: args.group });
+  producer.on('error', error => console.error(error));
+  await producer.ready();
+  const tags = args.tags ? args.tags.split(',') : [];
+  for (let at = 0; at < Number(args.count); at++) {
+    const body = args.prefix + at;
+    const message = new Message(args.topic, tags.length ? tags[at % tags.length] : '', body.padEnd(Number(args.size), '.'));
+    message.keys = [ `key-${body}` ];
+    if (args.property) {
+      const [ name, value ] = args.property.split('=');
+      message.properties[name] = value;
+    }
+    if (Number(args.shards)) message.shardingKey = `shard-${at % Number(args.shards)}`;
+    const result = await producer.send(message);
+    say({ body, status: result.sendStatus, id: result.msgId, queue: result.messageQueue.queueId, offset: Number(result.queueOffset) });
+  }
+}
+
+async function push() {
+  const consumer = new Consumer({
+    ...common,
+    consumerGroup: args.group,
+    consumeFromWhere: 'CONSUME_FROM_FIRST_OFFSET',
+  });
+  consumer.on('error', error => console.error(error));
+  const seen = new Set();
+  await new Promise(resolve => {
+    setTimeout(resolve, Number(args.seconds) * 1000);
+    consumer.subscribe(args.topic, args.tag, async message => {
+      const body = message.body.toString();
+      say({
+        body,
+        tag: message.tags,
+        keys: message.keys,
+        id: message.msgId,
+        queue: message.queueId,
+        offset: message.queueOffset,
+        times: message.reconsumeTimes,
+        property: args.property ? message.properties[args.property] : null,
+      });
+      seen.add(body);
+      if (seen.size >= Number(args.expect)) resolve();
+    });
+    consumer.ready().then(() => say({ started: true }), error => { console.error(error); process.exit(1); });
+  });
+  await consumer.close();
+}
+
+({ send, push })[what]().then(
+  () => { say({ done: true }); process.exit(0); },
+  error => { console.error(error); process.exit(1); },
+);

@@ -1,0 +1,142 @@
+"""Drives the official C++ client for the end-to-end tests.
+
+Works with PyPI `rocketmq` 0.4.4 (C++ client 1.x in its wheel) and with PyPI `rocketmq-client-python` 2.0.0
+over the C++ client 2.1. Prints one JSON object a line: what was sent, or what was received.
+It is a driver, not a test: it judges nothing. See ../cpp.rs.
+"""
+import argparse
+import json
+import os
+import sys
+import threading
+
+import rocketmq.client as mq
+
+printing = threading.Lock()
+
+
+def say(**what):
+    with printing:
+        sys.stdout.write(json.dumps(what) + "\n")
+        sys.stdout.flush()
+
+
+def text(value):
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+
+
+def point_at(client, address):
+    """Names the name server; the two packages spell it differently."""
+    name = "set_namesrv_addr" if hasattr(client, "set_namesrv_addr") else "set_name_server_address"
+    getattr(client, name)(address)
+
+
+def received(message, args):
+    return {
+        "body": text(message.body),
+        "tag": text(message.tags),
+        "keys": text(message.keys),
+        "id": message.id,
+        "queue": message.queue_id,
+        "offset": message.queue_offset,
+        "times": message.reconsume_times,
+        "property": text(message.get_property(args.property.split("=")[0])) if args.property else None,
+    }
+
+
+def send(args):
+    """Sends COUNT messages PREFIX0, PREFIX1, … whose tags take turns."""
+    producer = mq.Producer(args.group)
+    point_at(producer, args.namesrv)
+    producer.start()
+    tags = args.tags.split(",") if args.tags else []
+    modes = [args.mode] * args.count
+    if args.mode.startswith("oneway"):
+        # One connection keeps its order: once this one is acknowledged, all before it have arrived.
+        modes.append("sync")
+    for at, mode in enumerate(modes):
+        message = mq.Message(args.topic)
+        body = "%s%d" % (args.prefix, at)
+        message.set_body(body.ljust(args.size, "."))
+        message.set_keys("key-%s" % body)
+        if tags:
+            message.set_tags(tags[at % len(tags)])
+        if args.property:
+            message.set_property(*args.property.split("=", 1))
+        result = None
+        if mode == "sync":
+            result = producer.send_sync(message)
+        elif mode == "oneway":
+            producer.send_oneway(message)
+        elif mode == "orderly":
+            result = producer.send_orderly(message, at % args.shards)
+        elif mode == "oneway-orderly":
+            producer.send_oneway_orderly(message, at % args.shards)
+        elif mode == "sharding-key":
+            result = producer.send_orderly_with_sharding_key(message, "shard-%d" % (at % args.shards))
+        if result is None:
+            say(body=body)
+        else:
+            say(body=body, status=int(result.status), id=result.msg_id, offset=result.offset)
+    producer.shutdown()
+
+
+def push(args):
+    """Consumes until EXPECT different bodies have come, or SECONDS have passed."""
+    consumer = mq.PushConsumer(args.group)
+    point_at(consumer, args.namesrv)
+    seen, done, lock = set(), threading.Event(), threading.Lock()
+
+    def on_message(message):
+        what = received(message, args)
+        say(**what)
+        with lock:
+            seen.add(what["body"])
+            if len(seen) >= args.expect:
+                done.set()
+        # The older package wants nothing back, the newer one this.
+        return mq.ConsumeStatus.CONSUME_SUCCESS if hasattr(mq, "ConsumeStatus") else None
+
+    consumer.subscribe(args.topic, on_message, args.tag)
+    consumer.start()
+    say(started=True)
+    done.wait(args.seconds)
+    # The newer client crashes at times when it is shut down with messages just consumed: it is left by exit.
+    if not hasattr(mq, "ConsumeStatus"):
+        consumer.shutdown()
+
+
+def pull(args):
+    """Reads every queue of the topic from its start to its end."""
+    consumer = mq.PullConsumer(args.group)
+    point_at(consumer, args.namesrv)
+    consumer.start()
+    for message in consumer.pull(args.topic, args.tag):
+        say(**received(message, args))
+    consumer.shutdown()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("what", choices=["send", "push", "pull"])
+    parser.add_argument("--namesrv", required=True)
+    parser.add_argument("--topic", required=True)
+    parser.add_argument("--group", required=True)
+    parser.add_argument("--mode", default="sync")
+    parser.add_argument("--count", type=int, default=1)
+    parser.add_argument("--prefix", default="m")
+    parser.add_argument("--size", type=int, default=0, help="bytes to fill each body up to")
+    parser.add_argument("--shards", type=int, default=2)
+    parser.add_argument("--tags", help="comma-separated, taken in turn")
+    parser.add_argument("--property", help="name=value to send, or name to show")
+    parser.add_argument("--tag", default="*")
+    parser.add_argument("--expect", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=60)
+    args = parser.parse_args()
+    {"send": send, "push": push, "pull": pull}[args.what](args)
+    say(done=True)
+    # The library's threads do not survive the interpreter's own tidying up.
+    os._exit(0)
+
+
+main()

@@ -1,0 +1,14 @@
+//! End-to-end tests: the built `rmq` as a black box, driven from outside by its command line, by raw bytes and by
+//! RocketMQ clients that this project did not write. What a single room does is tested in that room.
+//!
+//! Everything runs on 127.0.0.1, on free ports, in a directory of its own; nothing here waits but for a condition.
+
+mod ali_ons;
+mod binary_header;
+mod clients;
+mod cluster;
+mod cpp;
+mod hostile;
+mod process;
+mod servers;
+mod wire;
