@@ -76,7 +76,7 @@ impl Sends {
         if body.len() > max {
             return Err(Refusal::illegal(format!("a body of {} bytes, maxMessageSize is {max}", body.len())));
         }
-        refuse_what_needs_more(header.properties)?;
+        let given = Given::read(broker, header.properties)?;
         let multi_tag = topic.topic_filter_type == "MULTI_TAG";
         let record = NewRecord {
             topic: place.topic.as_deref().unwrap_or(header.topic),
@@ -91,15 +91,14 @@ impl Sends {
             body: &body,
             properties: "",
         };
-        let wait = properties::get(header.properties, properties::WAIT_STORE_MSG_OK);
-        let wait_for_store = wait.is_none_or(|wait| wait.eq_ignore_ascii_case("true"));
         if header.batch {
             self.add_batch(&header, &record, body.clone())?;
         } else {
-            let own = own_properties(broker, header.properties);
-            self.records.push(&NewRecord { properties: &own, ..record }).map_err(|error| refusal_of(&error))?;
+            self.records
+                .push(&NewRecord { properties: &given.stored, ..record })
+                .map_err(|error| refusal_of(&error))?;
         }
-        Ok((place.queue_id, wait_for_store, announced))
+        Ok((place.queue_id, given.wait_for_store, announced))
     }
 
     /// Each message of a batch becomes a record; the batch's own properties are added to each.
@@ -109,6 +108,9 @@ impl Sends {
         }
         for item in send::split_batch(body)? {
             let mut text = item.properties;
+            if properties::get(&text, properties::DELAY_LEVEL).is_some_and(|level| level != "0") {
+                return Err(Refusal::illegal("a batch cannot hold messages with a delay"));
+            }
             if !header.properties.is_empty() {
                 if !text.is_empty() && !text.ends_with(properties::PROPERTY_SEPARATOR) {
                     text.push(properties::PROPERTY_SEPARATOR);
@@ -275,33 +277,43 @@ impl Place {
     }
 }
 
-/// Delayed and transactional messages must not be seen at once, so a broker that cannot hold them back refuses them.
-fn refuse_what_needs_more(text: &str) -> Result<(), Refusal> {
-    if properties::get(text, properties::DELAY_LEVEL).is_some_and(|level| level != "0") {
-        return Err(Refusal::illegal("this broker does not deliver messages with a delay yet"));
-    }
-    if properties::get(text, properties::TRANSACTION_PREPARED).is_some_and(|half| half.eq_ignore_ascii_case("true")) {
-        return Err(Refusal::forbidden("this broker does not take transactional messages yet"));
-    }
-    Ok(())
+/// What a message's properties say to the broker, and those to be stored.
+struct Given {
+    wait_for_store: bool,
+    /// Without `WAIT`, which is said to the broker only, and with the cluster.
+    stored: String,
 }
 
-/// The properties to be stored: without `WAIT`, which is said to the broker only, and with the cluster.
-fn own_properties(broker: &Broker, given: &str) -> String {
-    let cluster = &broker.config().broker_cluster_name;
-    let mut own = String::with_capacity(given.len() + cluster.len() + 10);
-    let rest = given.split(properties::PROPERTY_SEPARATOR).filter(|pair| {
-        let name = pair.split_once(properties::NAME_VALUE_SEPARATOR).map(|(name, _)| name);
-        name.is_some_and(|name| name != properties::WAIT_STORE_MSG_OK && name != properties::CLUSTER)
-    });
-    for pair in rest {
-        own.push_str(pair);
-        own.push(properties::PROPERTY_SEPARATOR);
+impl Given {
+    /// Delayed and transactional messages must not be seen at once: as long as the broker cannot hold them back, it
+    /// refuses them.
+    fn read(broker: &Broker, text: &str) -> Result<Self, Refusal> {
+        let cluster = &broker.config().broker_cluster_name;
+        let mut given = Self { wait_for_store: true, stored: String::with_capacity(text.len() + cluster.len() + 10) };
+        for pair in text.split(properties::PROPERTY_SEPARATOR) {
+            let Some((name, value)) = pair.split_once(properties::NAME_VALUE_SEPARATOR) else { continue };
+            match name {
+                properties::WAIT_STORE_MSG_OK => {
+                    given.wait_for_store = value.eq_ignore_ascii_case("true");
+                    continue;
+                }
+                properties::CLUSTER => continue,
+                properties::DELAY_LEVEL if value != "0" => {
+                    return Err(Refusal::illegal("this broker does not deliver messages with a delay yet"));
+                }
+                properties::TRANSACTION_PREPARED if value.eq_ignore_ascii_case("true") => {
+                    return Err(Refusal::forbidden("this broker does not take transactional messages yet"));
+                }
+                _ => {}
+            }
+            given.stored.push_str(pair);
+            given.stored.push(properties::PROPERTY_SEPARATOR);
+        }
+        given.stored.push_str(properties::CLUSTER);
+        given.stored.push(properties::NAME_VALUE_SEPARATOR);
+        given.stored.push_str(cluster);
+        Ok(given)
     }
-    own.push_str(properties::CLUSTER);
-    own.push(properties::NAME_VALUE_SEPARATOR);
-    own.push_str(cluster);
-    own
 }
 
 /// The answer to a send whose records are these. Written by hand: it is made for every message.

@@ -21,25 +21,25 @@ pub fn decode(header: &[u8]) -> Result<Command, FrameError> {
     let mut scanner = Scanner { text, at: 0 };
     let mut command = Command { encoding: Encoding::Json, language: Language::OTHER, ..Command::request(0) };
     let mut has_code = false;
-    let mut scratch = String::new();
+    let (mut name, mut value) = (String::new(), String::new());
     scanner.object(|scanner| {
-        scratch.clear();
-        scanner.string(&mut scratch)?;
+        name.clear();
+        value.clear();
+        scanner.string(&mut name)?;
         scanner.colon()?;
-        match scratch.as_str() {
+        match name.as_str() {
             "code" => {
-                command.code = scanner.int()?;
+                command.code = scanner.int(&mut value)?;
                 has_code = true;
             }
-            "flag" => command.flag = scanner.int()?,
-            "opaque" => command.opaque = scanner.int()?,
-            "version" => command.version = scanner.int()?,
+            "flag" => command.flag = scanner.int(&mut value)?,
+            "opaque" => command.opaque = scanner.int(&mut value)?,
+            "version" => command.version = scanner.int(&mut value)?,
             "language" => {
-                let mut name = String::new();
-                scanner.scalar(&mut name)?;
-                command.language = match name.parse() {
+                scanner.scalar(&mut value)?;
+                command.language = match value.parse() {
                     Ok(number) => Language(number),
-                    Err(_) => Language::from_name(&name),
+                    Err(_) => Language::from_name(&value),
                 };
             }
             "remark" => {
@@ -111,7 +111,7 @@ impl Scanner<'_> {
         }
         loop {
             let rest = &self.text[self.at..];
-            let Some(plain) = rest.bytes().position(|byte| byte == b'"' || byte == b'\\') else {
+            let Some(plain) = memchr::memchr2(b'"', b'\\', rest.as_bytes()) else {
                 return Err(BAD("a string without end"));
             };
             out.push_str(&rest[..plain]);
@@ -180,9 +180,9 @@ impl Scanner<'_> {
         }
     }
 
-    fn int(&mut self) -> Result<i32, FrameError> {
-        let mut text = String::new();
-        if self.scalar(&mut text)? { text.parse().map_err(|_| BAD("a number that is none")) } else { Ok(0) }
+    /// A number; `text` is where it may put its digits.
+    fn int(&mut self, text: &mut String) -> Result<i32, FrameError> {
+        if self.scalar(text)? { text.parse().map_err(|_| BAD("a number that is none")) } else { Ok(0) }
     }
 
     fn fields(&mut self) -> Result<Fields, FrameError> {
