@@ -1,7 +1,7 @@
 //! What can be typed: the subcommands and the options that all of them have. The options of one subcommand stand in
 //! its file.
 
-use crate::{apache_names, broker, log, namesrv};
+use crate::{apache_names, broker, consume, log, namesrv, produce};
 use clap::Parser;
 use std::ffi::OsString;
 
@@ -14,6 +14,10 @@ const FIRST_PAGE: &str = "\
 Servers:
   namesrv   Run a name server, where clients and brokers find each other
   broker    Run a broker, which keeps the messages
+
+Messages:
+  produce   Send messages: one a line of standard input, or as told
+  consume   Print the messages of a topic
 
 Options:
 {options}
@@ -47,6 +51,19 @@ pub struct Arguments {
 pub enum Subcommand {
     Namesrv(namesrv::Arguments),
     Broker(broker::Arguments),
+    Produce(produce::Arguments),
+    Consume(consume::Arguments),
+}
+
+impl Subcommand {
+    /// Whether it was asked to print JSON: then a failure is told as JSON too.
+    pub fn prints_json(&self) -> bool {
+        match self {
+            Self::Namesrv(_) | Self::Broker(_) => false,
+            Self::Produce(arguments) => arguments.output == produce::Output::Json,
+            Self::Consume(arguments) => matches!(arguments.output, consume::Output::Json | consume::Output::Jsonl),
+        }
+    }
 }
 
 /// Reads the command line, or says what is wrong with it and ends the process with 2. Asked for help or the version,

@@ -5,11 +5,16 @@
 mod apache_names;
 mod arguments;
 mod broker;
+mod consume;
 mod failure;
 mod log;
+mod message_text;
 mod namesrv;
 mod output;
+mod produce;
+mod reach;
 mod server;
+mod when;
 
 use arguments::{Arguments, Subcommand};
 use std::process::ExitCode;
@@ -17,12 +22,15 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let arguments: Arguments = arguments::parse(std::env::args_os());
     let log_level = arguments.log_level;
+    let json = arguments.subcommand.prints_json();
     let outcome = match arguments.subcommand {
         Subcommand::Namesrv(arguments) => namesrv::run(arguments, log_level),
         Subcommand::Broker(arguments) => broker::run(arguments, log_level),
+        Subcommand::Produce(arguments) => produce::run(arguments, log_level),
+        Subcommand::Consume(arguments) => consume::run(arguments, log_level),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(),
+        Err(failure) => failure.report(json),
     }
 }
