@@ -1,7 +1,7 @@
 //! What can be typed: the subcommands and the options that all of them have. The options of one subcommand stand in
 //! its file.
 
-use crate::{apache_names, broker, consume, log, namesrv, produce};
+use crate::{apache_names, broker, consume, log, message, namesrv, produce, topic};
 use clap::Parser;
 use std::ffi::OsString;
 
@@ -18,6 +18,8 @@ Servers:
 Messages:
   produce   Send messages: one a line of standard input, or as told
   consume   Print the messages of a topic
+  message   Find messages by their id or by a key
+  topic     List, create and delete topics, and show where they live
 
 Options:
 {options}
@@ -53,6 +55,8 @@ pub enum Subcommand {
     Broker(broker::Arguments),
     Produce(produce::Arguments),
     Consume(consume::Arguments),
+    Topic(topic::Arguments),
+    Message(message::Arguments),
 }
 
 impl Subcommand {
@@ -62,6 +66,8 @@ impl Subcommand {
             Self::Namesrv(_) | Self::Broker(_) => false,
             Self::Produce(arguments) => arguments.output == produce::Output::Json,
             Self::Consume(arguments) => matches!(arguments.output, consume::Output::Json | consume::Output::Jsonl),
+            Self::Topic(arguments) => arguments.prints_json(),
+            Self::Message(arguments) => arguments.prints_json(),
         }
     }
 }

@@ -20,6 +20,8 @@ pub enum Kind {
     Unreachable = 4,
     /// The cluster does not allow it.
     NotPermitted = 5,
+    /// Some of it was done and some was not.
+    Partly = 6,
 }
 
 impl Kind {
@@ -31,6 +33,7 @@ impl Kind {
             Self::NotFound => "NOT_FOUND",
             Self::Unreachable => "UNREACHABLE",
             Self::NotPermitted => "NOT_PERMITTED",
+            Self::Partly => "PARTLY_DONE",
         }
     }
 }
@@ -58,6 +61,24 @@ impl Failure {
     pub fn no_topic(topic: &str) -> Self {
         let failure = Self::new(Kind::NotFound, format!("topic {topic} does not exist"));
         failure.code("TOPIC_NOT_EXIST").target(topic).hint(format!("rmq topic create {topic}"))
+    }
+
+    /// What was looked for is not there.
+    pub fn not_found(message: String) -> Self {
+        Self::new(Kind::NotFound, message)
+    }
+
+    /// Some of it was done and some was not; what failed has been told.
+    pub fn partly(message: String) -> Self {
+        Self::new(Kind::Partly, message)
+    }
+
+    /// The same kind of failure as `error`, in other words.
+    pub fn like(error: &admin::Error, message: String) -> Self {
+        let mut failure = Self::new(kind_of(error), message);
+        failure.retryable = failure.kind == Some(Kind::Unreachable);
+        failure.code = error.refusal_code().and_then(response::name).map(str::to_owned);
+        failure
     }
 
     /// The same with a code of its own, for programs: `TOPIC_NOT_EXIST`.
@@ -172,6 +193,25 @@ impl From<Error> for Failure {
             _ => {}
         }
         failure
+    }
+}
+
+fn kind_of(error: &admin::Error) -> Kind {
+    match error {
+        _ if error.is_unreachable() => Kind::Unreachable,
+        _ if error.is_not_found() => Kind::NotFound,
+        _ if error.refusal_code() == Some(response::NO_PERMISSION) => Kind::NotPermitted,
+        admin::Error::Client(Error::Names(_) | Error::Name(_) | Error::TopicReserved(_)) => Kind::Usage,
+        _ => Kind::Failed,
+    }
+}
+
+impl From<admin::Error> for Failure {
+    fn from(error: admin::Error) -> Self {
+        match error {
+            admin::Error::Client(error) => error.into(),
+            other => Self::like(&other, other.to_string()),
+        }
     }
 }
 

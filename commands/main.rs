@@ -8,12 +8,15 @@ mod broker;
 mod consume;
 mod failure;
 mod log;
+mod message;
 mod message_text;
 mod namesrv;
 mod output;
 mod produce;
 mod reach;
 mod server;
+mod table;
+mod topic;
 mod when;
 
 use arguments::{Arguments, Subcommand};
@@ -28,6 +31,8 @@ fn main() -> ExitCode {
         Subcommand::Broker(arguments) => broker::run(arguments, log_level),
         Subcommand::Produce(arguments) => produce::run(arguments, log_level),
         Subcommand::Consume(arguments) => consume::run(arguments, log_level),
+        Subcommand::Topic(arguments) => topic::run(arguments, log_level),
+        Subcommand::Message(arguments) => message::run(arguments, log_level),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

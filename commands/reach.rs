@@ -4,6 +4,7 @@ use crate::{
     failure::{Failure, Kind},
     log, when,
 };
+use admin::Admin;
 use client::{Client, ClientConfig};
 use std::{future::Future, time::Duration};
 
@@ -44,6 +45,14 @@ impl Reach {
         config.request_timeout = one;
         config.connect_timeout = one;
         Ok(Client::start(config)?)
+    }
+
+    /// An administrator of the cluster. Asks nothing yet.
+    ///
+    /// # Errors
+    /// As [`Reach::client`].
+    pub fn admin(&self) -> Result<Admin, Failure> {
+        Ok(Admin::on(&self.client()?))
     }
 
     /// What `work` gives, if it is done within the time-out.
