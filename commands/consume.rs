@@ -91,7 +91,8 @@ pub fn run(arguments: Arguments, log_level: Option<log::Level>) -> Result<(), Fa
     reach::run(log_level, consume(arguments))
 }
 
-async fn consume(arguments: Arguments) -> Result<(), Failure> {
+async fn consume(mut arguments: Arguments) -> Result<(), Failure> {
+    arguments.reach = arguments.reach.settled().await;
     let style = match (arguments.format.clone(), arguments.output) {
         (Some(format), _) => Style::Format(format),
         (None, Output::Raw) => Style::Format(Format::body_lines()),

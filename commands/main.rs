@@ -5,6 +5,7 @@
 mod apache_names;
 mod arguments;
 mod broker;
+mod cluster;
 mod consume;
 mod failure;
 mod log;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.subcommand {
         Subcommand::Namesrv(arguments) => namesrv::run(arguments, log_level),
         Subcommand::Broker(arguments) => broker::run(arguments, log_level),
+        Subcommand::Cluster(arguments) => cluster::run(arguments, log_level),
         Subcommand::Produce(arguments) => produce::run(arguments, log_level),
         Subcommand::Consume(arguments) => consume::run(arguments, log_level),
         Subcommand::Topic(arguments) => topic::run(arguments, log_level),

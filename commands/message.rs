@@ -117,6 +117,7 @@ pub fn run(arguments: Arguments, log_level: Option<log::Level>) -> Result<(), Fa
 
 async fn get(arguments: Get) -> Result<(), Failure> {
     let Get { id, topic, style, reach } = arguments;
+    let reach = reach.settled().await;
     let admin = reach.admin()?;
     let message = reach.within(async { Ok(admin.message(&id, topic.as_deref()).await?) }).await?;
     match (&style.format, style.output) {
@@ -132,6 +133,7 @@ async fn find(arguments: Find) -> Result<(), Failure> {
     query.from_ms = from.unwrap_or(query.from_ms);
     query.to_ms = to.unwrap_or(query.to_ms);
     query.max = max;
+    let reach = reach.settled().await;
     let admin = reach.admin()?;
     let found = reach.within(async {
         admin.find(&query).await.map_err(|error| match error {

@@ -111,6 +111,7 @@ async fn produce(arguments: Arguments) -> Result<(), Failure> {
     let mut input = Input::new(message, file, count, size, rate)?;
     let mut report = Report::begin(output == Output::Json, quiet, input.total());
 
+    let reach = reach.settled().await;
     let client = reach.client()?;
     let options = ProducerOptions { send_timeout: reach.timeout, ..ProducerOptions::default() };
     let producer = Producer::on(&client, GROUP, options)?;

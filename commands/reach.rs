@@ -1,6 +1,7 @@
 //! How a command reaches a cluster: its name servers and its time-out; and the runtime it runs in.
 
 use crate::{
+    cluster,
     failure::{Failure, Kind},
     log, when,
 };
@@ -26,10 +27,21 @@ pub struct Reach {
 }
 
 impl Reach {
-    /// The name servers to ask.
+    /// The same with the name servers known: those that were said, those of the cluster that runs here, or those that
+    /// are usual.
+    pub async fn settled(mut self) -> Self {
+        if self.said().is_none() {
+            self.namesrv = cluster::running_name_servers().await;
+        }
+        self
+    }
+
+    fn said(&self) -> Option<&str> {
+        self.namesrv.as_deref().map(str::trim).filter(|names| !names.is_empty())
+    }
+
     fn names(&self) -> String {
-        let said = self.namesrv.as_deref().map(str::trim).filter(|names| !names.is_empty());
-        said.unwrap_or(NOWHERE_SAID).to_owned()
+        self.said().unwrap_or(NOWHERE_SAID).to_owned()
     }
 
     /// A client of the cluster. Asks nothing yet.

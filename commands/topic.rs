@@ -156,6 +156,7 @@ pub fn run(arguments: Arguments, log_level: Option<log::Level>) -> Result<(), Fa
 
 async fn list(arguments: List) -> Result<(), Failure> {
     let List { all, output, reach } = arguments;
+    let reach = reach.settled().await;
     let admin = reach.admin()?;
     let topics = reach.within(async { Ok(admin.topics().await?) }).await?;
     let shown: Vec<_> =
@@ -195,6 +196,7 @@ async fn create(arguments: Create) -> Result<(), Failure> {
         write_queue_nums: write_queues.unwrap_or(queues),
         ..TopicConfig::new(&topic, queues, perm)
     };
+    let reach = reach.settled().await;
     let admin = reach.admin()?;
     let created = reach.within(async { Ok(admin.create_topic(&config, &at.place()).await?) }).await?;
     let places = places(&created);
@@ -204,6 +206,7 @@ async fn create(arguments: Create) -> Result<(), Failure> {
 
 async fn delete(arguments: Delete) -> Result<(), Failure> {
     let Delete { topic, at, output, reach } = arguments;
+    let reach = reach.settled().await;
     let admin = reach.admin()?;
     let deleted = reach.within(async {
         admin.delete_topic(&topic, &at.place()).await.map_err(|error| not_made_by_asking(error, &topic))
@@ -221,6 +224,7 @@ async fn delete(arguments: Delete) -> Result<(), Failure> {
 
 async fn route(arguments: Route) -> Result<(), Failure> {
     let Route { topic, output, reach } = arguments;
+    let reach = reach.settled().await;
     let admin = reach.admin()?;
     let route =
         reach.within(async { admin.route(&topic).await.map_err(|error| not_made_by_asking(error, &topic)) }).await?;
