@@ -1,7 +1,7 @@
 //! What can be typed: the subcommands and the options that all of them have. The options of one subcommand stand in
 //! its file.
 
-use crate::{apache_names, broker, log, namesrv};
+use crate::{apache_names, broker, cluster, consume, log, message, namesrv, produce, topic};
 use clap::Parser;
 use std::ffi::OsString;
 
@@ -14,9 +14,21 @@ const FIRST_PAGE: &str = "\
 Servers:
   namesrv   Run a name server, where clients and brokers find each other
   broker    Run a broker, which keeps the messages
+  cluster   Run clusters on this machine, for development and tests
+
+Messages:
+  produce   Send messages: one a line of standard input, or as told
+  consume   Print the messages of a topic
+  message   Find messages by their id or by a key
+  topic     List, create and delete topics, and show where they live
 
 Options:
 {options}
+
+First steps:
+  rmq cluster up
+  printf 'hello\\n' | rmq produce greetings
+  rmq consume greetings -e
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 unreachable or timed out, 5 not permitted, 6 partly done
 ";
@@ -47,6 +59,25 @@ pub struct Arguments {
 pub enum Subcommand {
     Namesrv(namesrv::Arguments),
     Broker(broker::Arguments),
+    Cluster(cluster::Arguments),
+    Produce(produce::Arguments),
+    Consume(consume::Arguments),
+    Topic(topic::Arguments),
+    Message(message::Arguments),
+}
+
+impl Subcommand {
+    /// Whether it was asked to print JSON: then a failure is told as JSON too.
+    pub fn prints_json(&self) -> bool {
+        match self {
+            Self::Namesrv(_) | Self::Broker(_) => false,
+            Self::Cluster(arguments) => arguments.prints_json(),
+            Self::Produce(arguments) => arguments.output == produce::Output::Json,
+            Self::Consume(arguments) => matches!(arguments.output, consume::Output::Json | consume::Output::Jsonl),
+            Self::Topic(arguments) => arguments.prints_json(),
+            Self::Message(arguments) => arguments.prints_json(),
+        }
+    }
 }
 
 /// Reads the command line, or says what is wrong with it and ends the process with 2. Asked for help or the version,

@@ -1,40 +1,119 @@
-//! Why a command did not do what it was asked, and with which exit code it ends.
+//! Why a command did not do what it was asked: for the person or the program that reads it, and as an exit code.
 
-use std::{io, process::ExitCode};
+use client::Error;
+use protocol::code::response;
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
-/// What kind of failure it is: the exit code.
+/// What kind of failure it is. The number is the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Something went wrong.
     Failed = 1,
     /// The command line or a file says something impossible.
     Usage = 2,
+    /// What it was about does not exist.
+    NotFound = 3,
+    /// The cluster could not be reached, or did not answer in time.
+    Unreachable = 4,
+    /// The cluster does not allow it.
+    NotPermitted = 5,
+    /// Some of it was done and some was not.
+    Partly = 6,
 }
 
-/// A failure, for the person or the program that reads it.
+impl Kind {
+    /// The code of a failure that has no name of its own.
+    fn code(self) -> &'static str {
+        match self {
+            Self::Failed => "FAILED",
+            Self::Usage => "USAGE",
+            Self::NotFound => "NOT_FOUND",
+            Self::Unreachable => "UNREACHABLE",
+            Self::NotPermitted => "NOT_PERMITTED",
+            Self::Partly => "PARTLY_DONE",
+        }
+    }
+}
+
+/// A failure.
 #[derive(Debug)]
 pub struct Failure {
     /// The exit code; none if it is no failure at all, but the reader of standard output has seen enough.
     kind: Option<Kind>,
+    code: Option<String>,
     message: String,
+    target: Option<String>,
     hint: Option<String>,
+    retryable: bool,
 }
 
 impl Failure {
     /// What happened, and to what.
     pub fn new(kind: Kind, message: impl ToString) -> Self {
-        Self { kind: Some(kind), message: message.to_string(), hint: None }
+        let message = message.to_string();
+        Self { kind: Some(kind), code: None, message, target: None, hint: None, retryable: false }
     }
 
-    /// The same with what to do about it.
+    /// There is no such topic, and asking for it does not make it.
+    pub fn no_topic(topic: &str) -> Self {
+        let failure = Self::new(Kind::NotFound, format!("topic {topic} does not exist"));
+        failure.code("TOPIC_NOT_EXIST").target(topic).hint(format!("rmq topic create {topic}"))
+    }
+
+    /// What was looked for is not there.
+    pub fn not_found(message: String) -> Self {
+        Self::new(Kind::NotFound, message)
+    }
+
+    /// Some of it was done and some was not; what failed has been told.
+    pub fn partly(message: String) -> Self {
+        Self::new(Kind::Partly, message)
+    }
+
+    /// The same kind of failure as `error`, in other words.
+    pub fn like(error: &admin::Error, message: String) -> Self {
+        let mut failure = Self::new(kind_of(error), message);
+        failure.retryable = failure.kind == Some(Kind::Unreachable);
+        failure.code = error.refusal_code().and_then(response::name).map(str::to_owned);
+        failure
+    }
+
+    /// The same with a code of its own, for programs: `TOPIC_NOT_EXIST`.
+    pub fn code(mut self, code: impl Into<String>) -> Self {
+        self.code = Some(code.into());
+        self
+    }
+
+    /// The same with what it was about: a topic, an address.
+    pub fn target(mut self, target: impl Into<String>) -> Self {
+        self.target = Some(target.into());
+        self
+    }
+
+    /// The same with what to do about it, a command to type if there is one.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
+    /// The same, and it may work another time without any change.
+    pub fn retryable(mut self) -> Self {
+        self.retryable = true;
+        self
+    }
+
+    /// The same with more of what happened.
+    pub fn also(mut self, more: &str) -> Self {
+        self.message = format!("{}; {more}", self.message);
+        self
+    }
+
     /// Whoever read standard output has gone, as `head` does.
-    pub fn reader_gone() -> Self {
-        Self { kind: None, message: String::new(), hint: None }
+    fn reader_gone() -> Self {
+        Self { kind: None, ..Self::new(Kind::Failed, "") }
     }
 
     /// Why something could not be written to standard output.
@@ -45,19 +124,131 @@ impl Failure {
         Self::new(Kind::Failed, format!("cannot write to standard output: {error}"))
     }
 
-    /// Says it on standard error and gives the exit code to end with.
-    pub fn report(self) -> ExitCode {
+    /// What kind it is; none if only the reader of standard output has gone.
+    pub fn kind(&self) -> Option<Kind> {
+        self.kind
+    }
+
+    /// What happened, without the hint.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Says it on standard error, as JSON if that is what was asked for, and gives the exit code to end with.
+    pub fn report(self, json: bool) -> ExitCode {
         let Some(kind) = self.kind else { return ExitCode::SUCCESS };
-        say(&format!("rmq: {}", self.message));
-        if let Some(hint) = self.hint {
-            say(&format!("hint: {hint}"));
+        if json {
+            say(&self.to_json(kind).to_string());
+        } else {
+            say(&format!("rmq: {}", self.message));
+            if let Some(hint) = self.hint {
+                say(&format!("hint: {hint}"));
+            }
         }
         ExitCode::from(kind as u8)
+    }
+
+    fn to_json(&self, kind: Kind) -> serde_json::Value {
+        serde_json::json!({
+            "code": self.code.as_deref().unwrap_or_else(|| kind.code()),
+            "message": self.message,
+            "target": self.target,
+            "hint": self.hint,
+            "retryable": self.retryable,
+        })
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let kind = match &error {
+            _ if error.is_unreachable() => Kind::Unreachable,
+            _ if error.is_not_found() => Kind::NotFound,
+            _ if error.refusal_code() == Some(response::NO_PERMISSION) => Kind::NotPermitted,
+            Error::Names(_) | Error::Name(_) | Error::TopicReserved(_) | Error::Property(_) => Kind::Usage,
+            _ => Kind::Failed,
+        };
+        let mut failure = Self::new(kind, &error);
+        failure.retryable = kind == Kind::Unreachable || error.refusal_code() == Some(response::SYSTEM_BUSY);
+        failure.code = error.refusal_code().and_then(response::name).map(str::to_owned);
+        if error.is_timeout() {
+            failure.code = Some("TIMED_OUT".to_owned());
+        }
+        match error {
+            Error::TopicNotFound { topic } | Error::SendFailed { topic, .. } if kind == Kind::NotFound => {
+                failure.code = Some("TOPIC_NOT_EXIST".to_owned());
+                failure.hint = Some(format!("rmq topic create {topic}"));
+                failure.target = Some(topic);
+            }
+            Error::NamesUnreachable(_) | Error::Names(_) => {
+                failure.hint = Some(
+                    "start a cluster with `rmq cluster up`, or say where one is with --namesrv or NAMESRV_ADDR"
+                        .to_owned(),
+                );
+            }
+            Error::Refused { addr, .. } | Error::Malformed { addr, .. } => failure.target = Some(addr),
+            Error::NoQueue { topic, .. } | Error::SendFailed { topic, .. } | Error::TopicReserved(topic) => {
+                failure.target = Some(topic);
+            }
+            _ => {}
+        }
+        failure
+    }
+}
+
+fn kind_of(error: &admin::Error) -> Kind {
+    match error {
+        _ if error.is_unreachable() => Kind::Unreachable,
+        _ if error.is_not_found() => Kind::NotFound,
+        _ if error.refusal_code() == Some(response::NO_PERMISSION) => Kind::NotPermitted,
+        admin::Error::Client(Error::Names(_) | Error::Name(_) | Error::TopicReserved(_)) => Kind::Usage,
+        _ => Kind::Failed,
+    }
+}
+
+impl From<admin::Error> for Failure {
+    fn from(error: admin::Error) -> Self {
+        match error {
+            admin::Error::Client(error) => error.into(),
+            other => Self::like(&other, other.to_string()),
+        }
     }
 }
 
 /// Writes a line on standard error; if nobody reads that either, there is nobody to tell.
 pub fn say(line: &str) {
-    use io::Write;
     let _ = writeln!(io::stderr(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_topic_is_told_with_the_command_that_makes_it() {
+        let failure = Failure::from(Error::TopicNotFound { topic: "T".to_owned() });
+        assert_eq!(failure.kind(), Some(Kind::NotFound));
+        let json = failure.to_json(Kind::NotFound);
+        assert_eq!((&json["code"], &json["hint"]), (&"TOPIC_NOT_EXIST".into(), &"rmq topic create T".into()));
+        assert_eq!((&json["target"], &json["retryable"]), (&"T".into(), &false.into()));
+    }
+
+    #[test]
+    fn an_unreachable_cluster_may_be_tried_again_and_a_refusal_has_its_code() {
+        let why = remoting::Error::Connect { addr: "a:1".to_owned(), why: "refused".to_owned() };
+        let failure = Failure::from(Error::NamesUnreachable(vec![why]));
+        assert_eq!((failure.kind(), failure.retryable), (Some(Kind::Unreachable), true));
+        assert!(failure.message().contains("a:1"));
+        let refused = Error::Refused { addr: "b:1".to_owned(), request: 310, code: 16, remark: "read only".to_owned() };
+        let failure = Failure::from(refused);
+        assert_eq!((failure.kind(), failure.target.as_deref()), (Some(Kind::NotPermitted), Some("b:1")));
+        assert_eq!(failure.to_json(Kind::NotPermitted)["code"], "NO_PERMISSION");
+    }
+
+    #[test]
+    fn a_reader_that_has_gone_is_no_failure() {
+        let failure = Failure::from_output(io::ErrorKind::BrokenPipe.into());
+        assert_eq!(failure.kind(), None);
+        assert_eq!(Failure::from_output(io::ErrorKind::StorageFull.into()).kind(), Some(Kind::Failed));
+    }
 }

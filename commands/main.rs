@@ -5,11 +5,20 @@
 mod apache_names;
 mod arguments;
 mod broker;
+mod cluster;
+mod consume;
 mod failure;
 mod log;
+mod message;
+mod message_text;
 mod namesrv;
 mod output;
+mod produce;
+mod reach;
 mod server;
+mod table;
+mod topic;
+mod when;
 
 use arguments::{Arguments, Subcommand};
 use std::process::ExitCode;
@@ -17,12 +26,18 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let arguments: Arguments = arguments::parse(std::env::args_os());
     let log_level = arguments.log_level;
+    let json = arguments.subcommand.prints_json();
     let outcome = match arguments.subcommand {
         Subcommand::Namesrv(arguments) => namesrv::run(arguments, log_level),
         Subcommand::Broker(arguments) => broker::run(arguments, log_level),
+        Subcommand::Cluster(arguments) => cluster::run(arguments, log_level),
+        Subcommand::Produce(arguments) => produce::run(arguments, log_level),
+        Subcommand::Consume(arguments) => consume::run(arguments, log_level),
+        Subcommand::Topic(arguments) => topic::run(arguments, log_level),
+        Subcommand::Message(arguments) => message::run(arguments, log_level),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(),
+        Err(failure) => failure.report(json),
     }
 }

@@ -39,6 +39,36 @@ impl Output {
     }
 }
 
+/// Writes lines.
+///
+/// # Errors
+/// As [`Output::line`].
+pub fn lines(lines: impl IntoIterator<Item = impl std::fmt::Display>) -> Result<(), Failure> {
+    let mut output = Output::begin();
+    for line in lines {
+        output.line(line)?;
+    }
+    output.flush()
+}
+
+/// Writes bytes as they are.
+///
+/// # Errors
+/// As [`Output::line`].
+pub fn bytes(bytes: &[u8]) -> Result<(), Failure> {
+    let mut output = Output::begin();
+    output.bytes(bytes)?;
+    output.flush()
+}
+
+/// Writes JSON for people and programs.
+///
+/// # Errors
+/// As [`Output::line`].
+pub fn json(value: &serde_json::Value) -> Result<(), Failure> {
+    print(format!("{value:#}"))
+}
+
 /// Writes one whole answer.
 ///
 /// # Errors

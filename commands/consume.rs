@@ -1,0 +1,229 @@
+//! `rmq consume`: prints the messages of a topic.
+
+mod history;
+mod live;
+mod printing;
+mod start;
+
+use crate::{
+    failure::{Failure, Kind},
+    log,
+    message_text::{FORMAT_HELP, Format},
+    reach,
+};
+use client::{Error, PullConsumer, Queue, Subscription};
+use futures_util::{FutureExt, future::try_join_all};
+use history::History;
+use live::Live;
+use printing::{Printer, Style};
+use start::Start;
+use std::collections::BTreeMap;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::{Duration, Instant},
+};
+
+/// Who brokers think reads when no group is given: the group of Apache's own tools, which every broker knows.
+const NO_GROUP: &str = "TOOLS_CONSUMER";
+/// How often the offsets of a group are told to the brokers.
+const COMMIT_EVERY: Duration = Duration::from_secs(1);
+
+/// Print the messages of a topic
+///
+/// Without --group it only looks: every run begins where --from says, and nothing is remembered. With --group it goes
+/// on where that group stopped, and brokers remember how far it came.
+#[derive(Debug, clap::Args)]
+#[command(mut_arg("namesrv", |argument| argument.short(None)))]
+#[command(after_help = format!("\
+Examples:
+  rmq consume T -e                          everything there is, then end
+  rmq consume T --from last                 what comes from now on
+  rmq consume T --from -10m -e -o jsonl     the last ten minutes as JSON
+  rmq consume T --group g -n 100            the next hundred messages of group g
+  rmq consume T -e -f '%p %o %k %s\\n'       by a format
+
+{FORMAT_HELP}"))]
+pub struct Arguments {
+    /// Where to read
+    topic: String,
+    /// Go on where this group stopped, and remember how far it came
+    #[arg(short, long)]
+    group: Option<String>,
+    /// Where to begin: first, last, an OFFSET, -N for the last N of each queue, or a TIME (2026-01-02T03:04:05Z,
+    /// "2026-01-02 03:04:05", ms since 1970, -10m); for a group, where it has no offset yet
+    #[arg(long, value_name = "WHERE", default_value = "first", allow_hyphen_values = true, value_parser = start::argument)]
+    from: Start,
+    /// End after so many messages
+    #[arg(short = 'n', long, value_name = "COUNT", value_parser = count)]
+    count: Option<u64>,
+    /// End where the queues end at the start
+    #[arg(short, long)]
+    end: bool,
+    /// Only messages with this tag, or one of several: 'a || b'
+    #[arg(long, value_name = "TAGS", default_value = "*", hide_default_value = true)]
+    tag: String,
+    /// Print each message in this format; see below
+    #[arg(short, long, conflicts_with = "output")]
+    format: Option<Format>,
+    /// How to print
+    #[arg(short, long, value_enum, default_value = "raw")]
+    pub output: Output,
+    #[command(flatten)]
+    reach: reach::Reach,
+}
+
+/// How messages are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Output {
+    /// Bodies, one a line.
+    Raw,
+    /// One JSON array.
+    Json,
+    /// One JSON object a line.
+    Jsonl,
+}
+
+/// How far each queue was printed: the index after the last message.
+type Positions = BTreeMap<Queue, i64>;
+
+/// Prints until the end that was asked for, or a signal.
+pub fn run(arguments: Arguments, log_level: Option<log::Level>) -> Result<(), Failure> {
+    reach::run(log_level, consume(arguments))
+}
+
+async fn consume(mut arguments: Arguments) -> Result<(), Failure> {
+    arguments.reach = arguments.reach.settled().await;
+    let style = match (arguments.format.clone(), arguments.output) {
+        (Some(format), _) => Style::Format(format),
+        (None, Output::Raw) => Style::Format(Format::body_lines()),
+        (None, Output::Json) => Style::JsonArray,
+        (None, Output::Jsonl) => Style::JsonLines,
+    };
+    let mut printer = Printer::begin(style, arguments.count);
+    let client = arguments.reach.client()?;
+    let consumer = PullConsumer::on(&client, arguments.group.as_deref().unwrap_or(NO_GROUP))?;
+    let mut positions = Positions::new();
+
+    let interrupted = interrupted()?;
+    let outcome = tokio::select! {
+        outcome = read(&arguments, &consumer, &mut printer, &mut positions) => outcome,
+        () = interrupted => Ok(()),
+    };
+    let ended = if outcome.is_ok() { printer.end() } else { printer.flush() };
+    // Also after a failure: what was printed was printed.
+    let committed = match arguments.group {
+        Some(_) => commit(&consumer, &positions).await,
+        None => Ok(()),
+    };
+    client.shutdown().await;
+    outcome.and(ended).and(committed)
+}
+
+async fn read(
+    arguments: &Arguments,
+    consumer: &PullConsumer,
+    printer: &mut Printer,
+    positions: &mut Positions,
+) -> Result<(), Failure> {
+    let Arguments { topic, reach, from, tag, group, .. } = arguments;
+    let subscription = Subscription::tags(topic, tag, 0);
+    let spans = reach.within(async {
+        let queues = consumer.queues(topic).await.map_err(|error| match error {
+            Error::TopicNotFound { .. } => Failure::no_topic(topic),
+            other => other.into(),
+        })?;
+        try_join_all(queues.into_iter().map(|queue| start::span(consumer, group.is_some(), queue, from))).await
+    });
+    let spans = spans.await?;
+    positions.extend(spans.iter().map(|span| (span.queue.clone(), span.begin)));
+    let mut commit_at = Instant::now() + COMMIT_EVERY;
+
+    let mut history = History::new(consumer, &subscription, spans);
+    while !printer.is_done() {
+        if !history.is_ready() {
+            printer.flush()?;
+        }
+        let Some(message) = reach.within(history.next()).await? else { break };
+        printer.message(&message)?;
+        positions.insert(message.queue.clone(), message.queue_offset + 1);
+        if group.is_some() && Instant::now() >= commit_at {
+            commit(consumer, positions).await?;
+            commit_at = Instant::now() + COMMIT_EVERY;
+        }
+    }
+    if printer.is_done() {
+        return Ok(());
+    }
+    positions.extend(history.ends());
+    if arguments.end {
+        return Ok(());
+    }
+
+    let mut live = Live::begin(consumer, &subscription, positions);
+    while !printer.is_done() {
+        let batch = match live.next().now_or_never() {
+            Some(batch) => batch,
+            None => {
+                printer.flush()?;
+                tokio::select! {
+                    batch = live.next() => batch,
+                    () = tokio::time::sleep_until(commit_at), if group.is_some() => {
+                        commit(consumer, positions).await?;
+                        commit_at = Instant::now() + COMMIT_EVERY;
+                        continue;
+                    }
+                }
+            }
+        };
+        let batch = batch?;
+        let mut next = batch.next;
+        for message in &batch.messages {
+            if printer.is_done() {
+                next = message.queue_offset;
+                break;
+            }
+            printer.message(message)?;
+            positions.insert(batch.queue.clone(), message.queue_offset + 1);
+        }
+        positions.insert(batch.queue, next);
+    }
+    Ok(())
+}
+
+/// Tells the brokers how far the group came.
+async fn commit(consumer: &PullConsumer, positions: &Positions) -> Result<(), Failure> {
+    try_join_all(positions.iter().map(|(queue, next)| consumer.commit(queue, *next))).await?;
+    Ok(())
+}
+
+/// Ends when somebody asks the command to end.
+fn interrupted() -> Result<impl Future<Output = ()>, Failure> {
+    let listen =
+        |kind| signal(kind).map_err(|error| Failure::new(Kind::Failed, format!("cannot listen for signals: {error}")));
+    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+fn count(text: &str) -> Result<u64, String> {
+    if text.contains(':') {
+        return Err("expected a number of messages; name servers are given by --namesrv or NAMESRV_ADDR".to_owned());
+    }
+    text.parse().map_err(|_| "expected a number of messages".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_count_that_is_an_address_is_told_how_to_give_one() {
+        assert_eq!(count("10"), Ok(10));
+        assert!(count("127.0.0.1:9876").is_err_and(|error| error.contains("--namesrv")));
+        assert!(count("-1").is_err() && count("all").is_err());
+    }
+}
