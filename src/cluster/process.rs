@@ -32,9 +32,10 @@ pub(crate) struct Identity {
 impl Identity {
     /// Of a process that runs now; `None` if there is none of that id.
     pub(crate) fn of(pid: i32) -> Option<Self> {
-        let (state, started) = look_up(pid)?;
-        // A zombie has ended; only its parent has not noticed.
-        (!matches!(state, 'Z' | 'X')).then(|| Self { pid, started, boot: boot() })
+        let Stat { state, threads, started } = look_up(pid)?;
+        // A zombie has ended, only its parent has not noticed; but not while other threads of it hold what it has.
+        let ended = matches!(state, 'Z' | 'X') && threads <= 1;
+        (!ended).then(|| Self { pid, started, boot: boot() })
     }
 
     /// Whether it still runs.
@@ -103,13 +104,19 @@ impl Identity {
     }
 }
 
-/// State and start of a process. Source: proc(5), `/proc/pid/stat`.
-fn look_up(pid: i32) -> Option<(char, u64)> {
+struct Stat {
+    state: char,
+    threads: u32,
+    started: u64,
+}
+
+/// Source: proc(5), `/proc/pid/stat`.
+fn look_up(pid: i32) -> Option<Stat> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name, in brackets, may hold anything, blanks and brackets too.
     let mut fields = stat.get(stat.rfind(')')? + 1..)?.split_whitespace();
     let state = fields.next()?.chars().next()?;
-    Some((state, fields.nth(18)?.parse().ok()?))
+    Some(Stat { state, threads: fields.nth(16)?.parse().ok()?, started: fields.nth(1)?.parse().ok()? })
 }
 
 fn boot() -> String {
@@ -144,7 +151,7 @@ pub(crate) fn start(launch: &Launch) -> Result<(Child, Identity), Error> {
         .map_err(failed("start", Path::new(exe)))?;
     let pid = i32::try_from(child.id()).unwrap_or_default();
     // Whoever has ended already is still a zombie of ours, so it can be looked up.
-    let (_, started) = look_up(pid).unwrap_or_default();
+    let started = look_up(pid).map_or(0, |stat| stat.started);
     let identity = Identity { pid, started, boot: boot() };
     identity.write(&node.process_file())?;
     Ok((child, identity))
@@ -170,6 +177,7 @@ pub(crate) fn tail(log_file: &Path, from: u64, lines: usize) -> Vec<String> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use std::os::unix::process::ExitStatusExt;
 
     #[test]
     fn this_process_is_known_and_one_of_another_time_or_boot_is_not() {
@@ -186,9 +194,10 @@ mod tests {
         let identity = Identity::of(child.id() as i32).unwrap();
         Identity { started: identity.started + 1, ..identity.clone() }.signal(Signal::KILL).unwrap();
         Identity { boot: "another".into(), ..identity.clone() }.signal(Signal::KILL).unwrap();
-        assert!(child.try_wait().unwrap().is_none() && identity.is_alive());
-        identity.signal(Signal::KILL).unwrap();
-        child.wait().unwrap();
+        assert!(identity.is_alive());
+        identity.signal(Signal::TERM).unwrap();
+        // Had one of the others reached it, that would have been its end.
+        assert_eq!(child.wait().unwrap().signal(), Some(Signal::TERM.as_raw()));
         assert!(!identity.is_alive());
         identity.signal(Signal::KILL).unwrap();
     }

@@ -69,3 +69,67 @@ impl Prober {
         answer.json().map_err(|error| format!("the name server {server} answers what cannot be read: {error}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use protocol::{
+        registration::{Register, RegisterBody},
+        topic::TopicConfig,
+    };
+    use std::path::PathBuf;
+
+    fn node(role: Role, listen: SocketAddr) -> Node {
+        Node { name: "n".into(), role, listen, dir: PathBuf::new() }
+    }
+
+    #[tokio::test]
+    async fn a_node_is_ready_only_when_clients_would_be_sent_to_it_and_get_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let config =
+            namesrv::config::NamesrvConfig { kv_config_path: folder.path().join("kv.json"), ..Default::default() };
+        let server = namesrv::NameServer::start(config, "127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let servers = [server.addr()];
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        let prober = Prober::new();
+        prober.probe(&node(Role::NameServer, server.addr()), &servers).await.unwrap();
+        let broker = node(Role::Master { broker: "a".into() }, addr);
+        let missing = async || prober.probe(&broker, &servers).await.unwrap_err();
+        assert!(missing().await.starts_with("it has not registered at the name server"));
+
+        let client = Client::asking();
+        let mut version = 0;
+        let mut register = async |addr: &str, topics: &[&str]| {
+            let header = Register {
+                broker_name: "a".into(),
+                broker_addr: addr.into(),
+                cluster_name: "C".into(),
+                ha_server_addr: String::new(),
+                broker_id: 0,
+                compressed: false,
+                body_crc32: 0,
+            };
+            let mut body = RegisterBody::default();
+            let table = &mut body.topic_config_serialize_wrapper;
+            version += 1;
+            table.data_version.counter = version;
+            table.topic_config_table =
+                topics.iter().map(|topic| (topic.to_string(), TopicConfig::new(topic, 1, 6))).collect();
+            let ask = Command::request(request::REGISTER_BROKER).with_header(&header).with_json(&body);
+            let answer = client.call(&servers[0].to_string(), ask, Duration::from_secs(20)).await.unwrap();
+            assert_eq!(answer.code, 0);
+        };
+        register("10.0.0.1:10911", &[]).await;
+        assert!(missing().await.contains(" has it at 10.0.0.1:10911 instead of "));
+        register(&addr.to_string(), &[]).await;
+        assert!(missing().await.contains("TOPIC_NOT_EXIST"), "{}", missing().await);
+        register(&addr.to_string(), &[SELF_TEST_TOPIC]).await;
+        prober.probe(&broker, &servers).await.unwrap();
+        drop(listener);
+        assert!(Prober::new().probe(&broker, &servers).await.unwrap_err().starts_with("cannot connect to"));
+        server.stop().await;
+        assert!(Prober::new().probe(&broker, &servers).await.is_err());
+    }
+}

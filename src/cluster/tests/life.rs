@@ -136,6 +136,13 @@ fn process_files(home: &Path) -> Vec<PathBuf> {
     nodes.map(|node| node.join("process.json")).filter(|file| file.exists()).collect()
 }
 
+/// Nodes are where they were, but for those that said that someone else has their port by now.
+fn check_ports(status: &cluster::Status, before: &[SocketAddr], said: &[String]) {
+    for (node, before) in status.nodes.iter().map(|node| &node.node).zip(before) {
+        assert_eq!(node.listen != *before, said.contains(&format!("{} moves", node.name)), "{said:?}");
+    }
+}
+
 fn words(event: &Event<'_>) -> String {
     match event {
         Event::PortTaken { node, .. } => format!("{} moves", node.name),
@@ -159,6 +166,12 @@ async fn a_cluster_comes_up_stays_goes_down_and_comes_back_with_its_data() {
     assert_eq!(said, ["namesrv-1 started", "namesrv-1 ready", "broker-a started", "broker-a ready"]);
     let ports: Vec<_> = up.status.nodes.iter().map(|node| node.node.listen).collect();
     assert_eq!(up.status.namesrv_addr(), ports[0].to_string());
+    for pid in up.status.nodes.iter().map(|node| node.state.pid().unwrap()) {
+        // What a terminal sends to the processes in its foreground does not reach it.
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        let group = stat.rsplit(')').next().unwrap().split_whitespace().nth(2).unwrap();
+        assert_eq!(group, pid.to_string());
+    }
 
     let (again, said) = world.up(&cluster, SINGLE).await;
     let again = again.unwrap();
@@ -173,11 +186,13 @@ async fn a_cluster_comes_up_stays_goes_down_and_comes_back_with_its_data() {
     assert!(status.nodes.iter().all(|node| node.state == NodeState::Stopped) && status.is_down());
     assert!(cluster.down(false, |_| ()).await.unwrap().stopped.is_empty(), "nothing is left to stop");
 
-    let (up, _) = world.up(&cluster, SINGLE).await;
+    let (up, said) = world.up(&cluster, SINGLE).await;
     let up = up.unwrap();
-    assert_eq!(up.status.nodes.iter().map(|node| node.node.listen).collect::<Vec<_>>(), ports);
+    check_ports(&up.status, &ports, &said);
     let starts = up.status.nodes[1].node.data_dir().join("starts");
     assert_eq!(fs::read(&starts).unwrap(), b"xx", "the second start found what the first left");
+    let log = fs::read_to_string(up.status.nodes[1].node.log_file()).unwrap();
+    assert_eq!(log.matches("running 1 test").count(), 2, "the log goes on");
     let names: Vec<_> = world.home().list().await.unwrap().into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["default"]);
     cluster.down(true, |_| ()).await.unwrap();
@@ -200,8 +215,9 @@ async fn a_second_cluster_gets_other_ports_and_says_so() {
     // After both were down, each has its own ports back.
     one.down(false, |_| ()).await.unwrap();
     two.down(false, |_| ()).await.unwrap();
-    let back = world.up(&two, SINGLE).await.0.unwrap();
-    assert_eq!(back.status.namesrv_addr(), second.status.namesrv_addr());
+    let (back, said) = world.up(&two, SINGLE).await;
+    let ports: Vec<_> = second.status.nodes.iter().map(|node| node.node.listen).collect();
+    check_ports(&back.unwrap().status, &ports, &said);
     two.down(false, |_| ()).await.unwrap();
 }
 
