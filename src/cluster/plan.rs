@@ -166,6 +166,8 @@ fn broker(node: Node, template: &Template, group: &BrokerGroup, name_servers: &s
         ("brokerName", group.name.clone()),
         ("brokerId", id.to_string()),
         ("brokerIP1", node.listen.ip().to_string()),
+        // Where slaves find it.
+        ("brokerIP2", node.listen.ip().to_string()),
         ("listenPort", node.listen.port().to_string()),
         ("haListenPort", (node.listen.port() + 1).to_string()),
         ("namesrvAddr", name_servers.to_owned()),
@@ -210,6 +212,7 @@ mod tests {
                 "autoCreateTopicEnable=true",
                 "brokerClusterName=DefaultCluster",
                 "brokerIP1=127.0.0.1",
+                "brokerIP2=127.0.0.1",
                 "brokerId=0",
                 "brokerName=broker-a",
                 "brokerRole=ASYNC_MASTER",
