@@ -7,6 +7,7 @@ use crate::{
     config::ClientConfig, error::Error, groups::Groups, heartbeat, identity, incoming::Incoming, routes::Routes,
 };
 use base::Tasks;
+use futures_util::FutureExt;
 use protocol::{Command, code::response};
 use remoting::Names;
 use std::{
@@ -116,7 +117,12 @@ impl Client {
         if self.shutdown_token().is_cancelled() {
             return Err(Error::ShutDown);
         }
-        Ok(self.shared.remoting.call(addr, request, timeout).await?)
+        let remoting = &self.shared.remoting;
+        // Usually there is a connection: that is found without a wait, and costs a request one timer and not two.
+        match remoting.peer(addr).now_or_never() {
+            Some(peer) => Ok(peer?.call(request, timeout).await?),
+            None => Ok(Box::pin(remoting.call(addr, request, timeout)).await?),
+        }
     }
 
     /// Sends a request that wants no answer, waiting until the connection takes it.

@@ -41,10 +41,10 @@ pub enum Error {
         /// What is wrong with the answer.
         why: String,
     },
-    /// The name servers know no such topic, and it cannot come into being by sending to it.
+    /// The name servers know no such topic, and it did not come into being by sending to it.
     #[error(
-        "topic {topic} does not exist, and no broker creates topics on their first use: \
-         create it, or set autoCreateTopicEnable=true on a broker"
+        "topic {topic} does not exist: create it, or let brokers create topics on their first use \
+         (autoCreateTopicEnable=true)"
     )]
     TopicNotFound {
         /// The topic.

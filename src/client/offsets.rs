@@ -21,7 +21,8 @@ impl Client {
     /// If the queue's master cannot be asked.
     pub async fn min_offset(&self, queue: &Queue) -> Result<i64, Error> {
         let answer: OffsetAnswer = self.ask_queue(queue, request::GET_MIN_OFFSET, &queue_of(queue)).await?;
-        Ok(answer.offset)
+        // -1: a queue that never held a message. It begins at 0.
+        Ok(answer.offset.max(0))
     }
 
     /// The end of a queue: the index its next message will have.

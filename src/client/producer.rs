@@ -274,6 +274,13 @@ mod tests {
         assert_eq!(choices(&route(&["a"], 6), &Faults::default(), Some("a"), 2), "a0 a1");
     }
 
+    #[tokio::test]
+    async fn a_send_under_way_is_small() {
+        let producer = Producer::start(ClientConfig::new("127.0.0.1:1"), "G").await.unwrap();
+        let size = size_of_val(&producer.send(Message::new("T", "x")));
+        assert!(size < 2048, "{size} bytes");
+    }
+
     #[test]
     fn a_topic_that_cannot_be_written_says_why() {
         let error = |route: &Route| choose(route, &Faults::default(), None).unwrap_err().to_string();

@@ -36,7 +36,8 @@ pub enum ConsumeResult {
 /// Where a group that has no position yet starts to read a queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StartFrom {
-    /// With what comes from now on.
+    /// With what comes from now on. Brokers answer 0 for a new group while a queue still holds its first message in
+    /// memory, so such a queue is read from its beginning: Apache's clients rely on it, this one does as they do.
     #[default]
     Last,
     /// With the oldest message.

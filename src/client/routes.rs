@@ -116,28 +116,32 @@ impl Client {
 
     /// The route to send by: of the topic, or of what it would inherit from when it came into being.
     pub(crate) async fn write_route(&self, topic: &str) -> Result<Arc<Route>, Error> {
-        let routes = &self.shared().routes;
-        let entry = routes.topic(topic);
-        if let Some(route) = entry.route() {
-            return Ok(route);
+        let entry = self.shared().routes.topic(topic);
+        match entry.route() {
+            Some(route) => Ok(route),
+            // Boxed: every send under way would hold the room for what only the first one does.
+            None => Box::pin(self.find_write_route(&entry)).await,
         }
-        match self.ask_route(&entry, Instant::now()).await {
+    }
+
+    async fn find_write_route(&self, entry: &Topic) -> Result<Arc<Route>, Error> {
+        match self.ask_route(entry, Instant::now()).await {
             Err(Error::TopicNotFound { .. }) => {}
             other => return other,
         }
         match self.query_route(AUTO_CREATE_TOPIC).await? {
             Some(data) => {
                 let route = Route::inherited(&entry.name, data, NEW_TOPIC_QUEUES, entry.turn.clone());
-                Ok(routes.learn(&entry, route))
+                Ok(self.shared().routes.learn(entry, route))
             }
-            None => Err(Error::TopicNotFound { topic: topic.to_owned() }),
+            None => Err(Error::TopicNotFound { topic: entry.name.to_string() }),
         }
     }
 
     /// After a failure: the route, asked again unless that was done since `began`, or the known one.
     pub(crate) async fn route_after_failure(&self, known: &Arc<Route>, topic: &str, began: Instant) -> Arc<Route> {
         let entry = self.shared().routes.topic(topic);
-        match tokio::time::timeout(AFTER_FAILURE, self.ask_route(&entry, began)).await {
+        match tokio::time::timeout(AFTER_FAILURE, Box::pin(self.ask_route(&entry, began))).await {
             Ok(Ok(route)) => route,
             Ok(Err(_)) | Err(_) => known.clone(),
         }

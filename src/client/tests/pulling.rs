@@ -80,6 +80,7 @@ async fn offsets_are_asked_and_committed() {
     let client = consumer.client();
     assert_eq!(client.min_offset(&queue()).await.unwrap(), 0);
     assert_eq!(client.max_offset(&queue()).await.unwrap(), 2);
+    assert_eq!(client.min_offset(&Queue::new("T", "a", 0)).await.unwrap(), 0, "one that never held a message");
     assert_eq!(consumer.committed(&queue()).await.unwrap(), None);
     consumer.commit(&queue(), 2).await.unwrap();
     assert_eq!(consumer.committed(&queue()).await.unwrap(), Some(2));

@@ -266,7 +266,9 @@ impl Broker {
             }
             request::GET_MIN_OFFSET => {
                 let QueueOf { topic, queue_id } = queue();
-                offset(self.state.lock().first.get(&(topic, queue_id)).copied().unwrap_or(0))
+                let state = self.state.lock();
+                let empty = if state.queues.contains_key(&(topic.clone(), queue_id)) { 0 } else { -1 };
+                offset(state.first.get(&(topic, queue_id)).copied().unwrap_or(empty))
             }
             request::QUERY_CONSUMER_OFFSET => {
                 let QueryOffset { consumer_group, topic, queue_id } = request.header().unwrap();
