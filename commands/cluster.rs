@@ -199,8 +199,13 @@ async fn down(arguments: Down) -> Result<(), Failure> {
 
 async fn list(arguments: List) -> Result<(), Failure> {
     let List { place, output } = arguments;
-    let clusters = home(&place)?.list().await?;
+    let home = home(&place)?;
+    let clusters = home.list().await?;
     match output {
+        Output::Table if clusters.is_empty() => {
+            say(&format!("there is no cluster in {}; rmq cluster up brings one up", home.dir().display()));
+            Ok(())
+        }
         Output::Table => {
             let rows = clusters.iter().map(|(name, status)| match status {
                 Ok(status) => {
@@ -270,7 +275,7 @@ fn tell(event: Event<'_>) {
         }
         Event::Started { .. } => return,
         Event::Ready { node, after } => {
-            format!("{} serves at {} after {:.1} s", node.name, node.listen, after.as_secs_f64())
+            format!("{} serves at {} after {} ms", node.name, node.listen, after.as_millis())
         }
         Event::Stopping { .. } => return,
         Event::Stopped { node, killed: false } => format!("{} has stopped", node.name),

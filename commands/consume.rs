@@ -2,6 +2,7 @@
 
 mod history;
 mod live;
+mod member;
 mod printing;
 mod start;
 
@@ -11,12 +12,13 @@ use crate::{
     message_text::{FORMAT_HELP, Format},
     reach,
 };
-use client::{Error, PullConsumer, Queue, Subscription};
+use client::{Client, Error, PullConsumer, Queue, Subscription};
 use futures_util::{FutureExt, future::try_join_all};
 use history::History;
 use live::Live;
+use member::Member;
 use printing::{Printer, Style};
-use start::Start;
+use start::{Span, Start};
 use std::collections::BTreeMap;
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -31,7 +33,7 @@ const COMMIT_EVERY: Duration = Duration::from_secs(1);
 /// Print the messages of a topic
 ///
 /// Without --group it only looks: every run begins where --from says, and nothing is remembered. With --group it goes
-/// on where that group stopped, and brokers remember how far it came.
+/// on where that group stopped, brokers remember how far it came, and members of the group share the queues.
 #[derive(Debug, clap::Args)]
 #[command(mut_arg("namesrv", |argument| argument.short(None)))]
 #[command(after_help = format!("\
@@ -83,8 +85,17 @@ pub enum Output {
     Jsonl,
 }
 
-/// How far each queue was printed: the index after the last message.
+/// An index of each queue: that after the last message.
 type Positions = BTreeMap<Queue, i64>;
+
+/// How far each queue was printed.
+#[derive(Default)]
+struct Progress {
+    /// With what may still be on its way to the reader.
+    now: Positions,
+    /// What the reader has for certain.
+    read: Positions,
+}
 
 /// Prints until the end that was asked for, or a signal.
 pub fn run(arguments: Arguments, log_level: Option<log::Level>) -> Result<(), Failure> {
@@ -101,93 +112,133 @@ async fn consume(mut arguments: Arguments) -> Result<(), Failure> {
     };
     let mut printer = Printer::begin(style, arguments.count);
     let client = arguments.reach.client()?;
-    let consumer = PullConsumer::on(&client, arguments.group.as_deref().unwrap_or(NO_GROUP))?;
-    let mut positions = Positions::new();
-
     let interrupted = interrupted()?;
-    let outcome = tokio::select! {
-        outcome = read(&arguments, &consumer, &mut printer, &mut positions) => outcome,
-        () = interrupted => Ok(()),
+    let outcome = match &arguments.group {
+        Some(group) if !arguments.end => share(&arguments, &client, group, &mut printer, interrupted).await,
+        _ => look(&arguments, &client, &mut printer, interrupted).await,
     };
     let ended = if outcome.is_ok() { printer.end() } else { printer.flush() };
-    // Also after a failure: what was printed was printed.
-    let committed = match arguments.group {
-        Some(_) => commit(&consumer, &positions).await,
-        None => Ok(()),
-    };
     client.shutdown().await;
-    outcome.and(ended).and(committed)
+    outcome.and(ended)
+}
+
+/// As a member of a group, with what others leave.
+async fn share(
+    arguments: &Arguments,
+    client: &Client,
+    group: &str,
+    printer: &mut Printer,
+    interrupted: impl Future<Output = ()>,
+) -> Result<(), Failure> {
+    let consumer = PullConsumer::on(client, group)?;
+    let Arguments { topic, reach, tag, .. } = arguments;
+    let mut member = reach
+        .within(async {
+            let spans = spans(arguments, &consumer).await?;
+            let one_by_one = arguments.count.is_some();
+            Member::join(client, group, Subscription::tags(topic, tag, 0), &spans, one_by_one).await
+        })
+        .await?;
+    let outcome = tokio::select! {
+        outcome = member.print(printer) => outcome,
+        () = interrupted => Ok(()),
+    };
+    // Also after a failure: what was printed was printed.
+    outcome.and(member.leave().await)
+}
+
+/// From all queues, alone.
+async fn look(
+    arguments: &Arguments,
+    client: &Client,
+    printer: &mut Printer,
+    interrupted: impl Future<Output = ()>,
+) -> Result<(), Failure> {
+    let consumer = PullConsumer::on(client, arguments.group.as_deref().unwrap_or(NO_GROUP))?;
+    let mut progress = Progress::default();
+    let outcome = tokio::select! {
+        outcome = read(arguments, &consumer, printer, &mut progress) => outcome,
+        () = interrupted => Ok(()),
+    };
+    let committed = match (&arguments.group, printer.flush()) {
+        (None, _) => Ok(()),
+        (Some(_), Ok(())) => commit(&consumer, &progress.now).await,
+        // A reader that has gone shall find the rest next time.
+        (Some(_), Err(_)) => commit(&consumer, &progress.read).await,
+    };
+    outcome.and(committed)
 }
 
 async fn read(
     arguments: &Arguments,
     consumer: &PullConsumer,
     printer: &mut Printer,
-    positions: &mut Positions,
+    progress: &mut Progress,
 ) -> Result<(), Failure> {
-    let Arguments { topic, reach, from, tag, group, .. } = arguments;
+    let Arguments { topic, reach, tag, group, .. } = arguments;
     let subscription = Subscription::tags(topic, tag, 0);
     let spans = reach.within(async {
-        let queues = consumer.queues(topic).await.map_err(|error| match error {
-            Error::TopicNotFound { .. } => Failure::no_topic(topic),
-            other => other.into(),
-        })?;
-        try_join_all(queues.into_iter().map(|queue| start::span(consumer, group.is_some(), queue, from))).await
+        let spans = spans(arguments, consumer).await?;
+        if let Some(group) = group {
+            member::alone(consumer.client(), group, topic).await?;
+        }
+        Ok(spans)
     });
     let spans = spans.await?;
-    positions.extend(spans.iter().map(|span| (span.queue.clone(), span.begin)));
+    progress.now.extend(spans.iter().map(|span| (span.queue.clone(), span.begin)));
     let mut commit_at = Instant::now() + COMMIT_EVERY;
 
     let mut history = History::new(consumer, &subscription, spans);
     while !printer.is_done() {
         if !history.is_ready() {
             printer.flush()?;
+            progress.read.clone_from(&progress.now);
         }
         let Some(message) = reach.within(history.next()).await? else { break };
         printer.message(&message)?;
-        positions.insert(message.queue.clone(), message.queue_offset + 1);
+        progress.now.insert(message.queue.clone(), message.queue_offset + 1);
         if group.is_some() && Instant::now() >= commit_at {
-            commit(consumer, positions).await?;
+            printer.flush()?;
+            commit(consumer, &progress.now).await?;
             commit_at = Instant::now() + COMMIT_EVERY;
         }
     }
+    printer.flush()?;
     if printer.is_done() {
         return Ok(());
     }
-    positions.extend(history.ends());
+    progress.now.extend(history.ends());
     if arguments.end {
         return Ok(());
     }
 
-    let mut live = Live::begin(consumer, &subscription, positions);
+    let mut live = Live::begin(consumer, &subscription, &progress.now);
     while !printer.is_done() {
         let batch = match live.next().now_or_never() {
             Some(batch) => batch,
             None => {
                 printer.flush()?;
-                tokio::select! {
-                    batch = live.next() => batch,
-                    () = tokio::time::sleep_until(commit_at), if group.is_some() => {
-                        commit(consumer, positions).await?;
-                        commit_at = Instant::now() + COMMIT_EVERY;
-                        continue;
-                    }
-                }
+                live.next().await
             }
         };
-        let batch = batch?;
-        let mut next = batch.next;
-        for message in &batch.messages {
+        for message in &batch {
             if printer.is_done() {
-                next = message.queue_offset;
                 break;
             }
             printer.message(message)?;
-            positions.insert(batch.queue.clone(), message.queue_offset + 1);
         }
-        positions.insert(batch.queue, next);
     }
     Ok(())
+}
+
+/// What each queue of the topic holds, and where to begin.
+async fn spans(arguments: &Arguments, consumer: &PullConsumer) -> Result<Vec<Span>, Failure> {
+    let Arguments { topic, from, group, .. } = arguments;
+    let queues = consumer.queues(topic).await.map_err(|error| match error {
+        Error::TopicNotFound { .. } => Failure::no_topic(topic),
+        other => other.into(),
+    })?;
+    try_join_all(queues.into_iter().map(|queue| start::span(consumer, group.is_some(), queue, from))).await
 }
 
 /// Tells the brokers how far the group came.

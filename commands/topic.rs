@@ -6,8 +6,9 @@ use crate::{
     table::render,
 };
 use admin::{Error, Outcome, PerBroker, Where};
-use protocol::topic::{DLQ_PREFIX, RETRY_PREFIX, TopicConfig, is_system_topic, perm};
+use protocol::topic::{DLQ_PREFIX, REPLY_SUFFIX, RETRY_PREFIX, TopicConfig, is_system_topic, perm};
 use serde_json::json;
+use std::collections::BTreeSet;
 
 /// List, create and delete topics, and show where they live
 #[derive(Debug, clap::Args)]
@@ -158,7 +159,10 @@ async fn list(arguments: List) -> Result<(), Failure> {
     let List { all, output, reach } = arguments;
     let reach = reach.settled().await;
     let admin = reach.admin()?;
-    let topics = reach.within(async { Ok(admin.topics().await?) }).await?;
+    let (topics, brokers) = reach.within(async { Ok((admin.topics().await?, admin.brokers().await?)) }).await?;
+    // Every cluster and every broker has a topic of its name, for probes.
+    let own: BTreeSet<&str> = brokers.iter().flat_map(|broker| [&*broker.cluster, &*broker.name]).collect();
+    let kind = |topic: &String| if own.contains(topic.as_str()) { SYSTEM } else { kind(topic) };
     let shown: Vec<_> =
         topics.iter().map(|topic| (topic, kind(topic))).filter(|(_, kind)| all || *kind == NORMAL).collect();
     match output {
@@ -178,12 +182,13 @@ async fn list(arguments: List) -> Result<(), Failure> {
 }
 
 const NORMAL: &str = "normal";
+const SYSTEM: &str = "system";
 
 fn kind(topic: &str) -> &'static str {
     match topic {
         _ if topic.starts_with(RETRY_PREFIX) => "retry",
         _ if topic.starts_with(DLQ_PREFIX) => "dead letters",
-        _ if is_system_topic(topic) => "system",
+        _ if is_system_topic(topic) || topic.ends_with(REPLY_SUFFIX) => SYSTEM,
         _ => NORMAL,
     }
 }
@@ -216,7 +221,7 @@ async fn delete(arguments: Delete) -> Result<(), Failure> {
     places.extend(deleted.name_servers.iter().map(|(addr, result)| Place {
         name: "name server".to_owned(),
         addr,
-        result: result.as_ref().map(|()| ()),
+        result: result.as_ref().copied(),
     }));
     print_places("deleted", &topic, &places, output)?;
     judge(&places, &format!("topic {topic} was not deleted"))
@@ -287,12 +292,16 @@ fn places(brokers: &PerBroker<()>) -> Vec<Place<'_>> {
         .map(|Outcome { broker, result }| Place {
             name: broker.name.clone(),
             addr: &broker.addr,
-            result: result.as_ref().map(|()| ()),
+            result: result.as_ref().copied(),
         })
         .collect()
 }
 
+/// Prints what was done where; that nothing was done is left to the failure.
 fn print_places(done: &str, topic: &str, places: &[Place<'_>], output: Output) -> Result<(), Failure> {
+    if places.iter().all(|place| place.result.is_err()) {
+        return Ok(());
+    }
     let said = |place: &Place<'_>| place.result.map_or_else(|error| format!("failed: {error}"), |()| done.to_owned());
     match output {
         Output::Table => {
@@ -349,5 +358,37 @@ fn permission(text: &str) -> Result<i32, String> {
         "r" | "4" => Ok(perm::READ),
         "w" | "2" => Ok(perm::WRITE),
         _ => Err("expected rw, r or w".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Kind;
+
+    fn place(result: Result<(), &Error>) -> Place<'_> {
+        Place { name: "broker-a".to_owned(), addr: "a:1", result }
+    }
+
+    #[test]
+    fn topics_that_people_did_not_make_are_told_apart() {
+        assert_eq!(kind("orders"), NORMAL);
+        assert_eq!((kind("TBW102"), kind("C_REPLY_TOPIC")), (SYSTEM, SYSTEM));
+        assert_eq!((kind("%RETRY%g"), kind("%DLQ%g")), ("retry", "dead letters"));
+    }
+
+    #[test]
+    fn what_was_done_at_some_places_only_is_done_partly() {
+        let failed = Error::from(client::Error::ShutDown);
+        let code = |places: &[Place<'_>]| judge(places, "not done").err().and_then(|failure| failure.kind());
+        assert_eq!(code(&[place(Ok(())), place(Ok(()))]), None);
+        assert_eq!(code(&[place(Ok(())), place(Err(&failed))]), Some(Kind::Partly));
+        assert_eq!(code(&[place(Err(&failed))]), Some(Kind::Failed));
+    }
+
+    #[test]
+    fn permissions_are_letters_or_apaches_numbers() {
+        assert_eq!((permission("rw"), permission("R"), permission("2")), (Ok(6), Ok(4), Ok(2)));
+        assert!(permission("x").is_err() && permission("").is_err());
     }
 }

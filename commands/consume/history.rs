@@ -29,7 +29,7 @@ struct Lane {
 impl<'a> History<'a> {
     /// A walk that has not begun.
     pub fn new(consumer: &'a PullConsumer, subscription: &'a Subscription, spans: Vec<Span>) -> Self {
-        let lane = |Span { queue, begin, end }| Lane { queue, next: begin, end, read: VecDeque::new() };
+        let lane = |Span { queue, begin, end, .. }| Lane { queue, next: begin, end, read: VecDeque::new() };
         Self { consumer, subscription, lanes: spans.into_iter().map(lane).collect() }
     }
 
@@ -47,7 +47,7 @@ impl<'a> History<'a> {
         let lacking = self.lanes.iter_mut().filter(|lane| lane.must_read());
         try_join_all(lacking.map(|lane| lane.read(consumer, subscription))).await?;
         let oldest = self.lanes.iter_mut().filter(|lane| !lane.read.is_empty());
-        let oldest = oldest.min_by_key(|lane| lane.read.front().map(|message| age(message)));
+        let oldest = oldest.min_by_key(|lane| lane.read.front().map(age));
         Ok(oldest.and_then(|lane| lane.read.pop_front()))
     }
 

@@ -1,7 +1,7 @@
 //! What comes into queues from now on, as it comes.
 
 use super::Positions;
-use crate::failure::{Failure, say};
+use crate::failure::say;
 use client::{PullConsumer, PullStatus, Queue, Received, Subscription};
 use futures_util::{
     StreamExt,
@@ -20,14 +20,11 @@ const AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// How often new queues of the topic are looked for.
 const LOOK_FOR_QUEUES: Duration = Duration::from_secs(30);
 
-/// Messages of one queue that came together.
-pub struct Batch {
-    /// The queue.
-    pub queue: Queue,
-    /// They.
-    pub messages: Vec<Received>,
-    /// The index after them.
-    pub next: i64,
+/// What came of one queue at once, and the index after it.
+struct Batch {
+    queue: Queue,
+    messages: Vec<Received>,
+    next: i64,
 }
 
 /// Questions to all queues of a topic, each answered when something comes.
@@ -50,16 +47,14 @@ impl<'a> Live<'a> {
         Self { consumer, subscription, asked, known, look_at: Instant::now() + LOOK_FOR_QUEUES }
     }
 
-    /// The next messages. Nothing is lost if the caller stops waiting.
-    ///
-    /// # Errors
-    /// None now; a queue that cannot be read is asked again until it can.
-    pub async fn next(&mut self) -> Result<Batch, Failure> {
+    /// The next messages. Nothing is lost if the caller stops waiting. A queue that cannot be read is asked again until
+    /// it can.
+    pub async fn next(&mut self) -> Vec<Received> {
         loop {
             tokio::select! {
                 Some(batch) = self.asked.next() => {
-                    self.asked.push(ask(self.consumer, self.subscription, batch.queue.clone(), batch.next).boxed());
-                    return Ok(batch);
+                    self.asked.push(ask(self.consumer, self.subscription, batch.queue, batch.next).boxed());
+                    return batch.messages;
                 }
                 () = sleep_until(self.look_at) => {
                     self.look_at = Instant::now() + LOOK_FOR_QUEUES;

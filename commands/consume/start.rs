@@ -29,6 +29,8 @@ pub struct Span {
     pub begin: i64,
     /// Where it ended.
     pub end: i64,
+    /// Nobody has been there before, as far as the brokers know.
+    pub is_new: bool,
 }
 
 /// Reads where to begin.
@@ -69,7 +71,7 @@ pub async fn span(consumer: &PullConsumer, in_group: bool, queue: Queue, from: &
         (None, Start::Time(time_ms)) => client.offset_at(&queue, time_ms).await?,
     };
     // A queue that is deleted from meanwhile may have its first index after its end.
-    Ok(Span { queue, begin: begin.min(end).max(first), end })
+    Ok(Span { queue, begin: begin.min(end).max(first), end, is_new: committed.is_none() })
 }
 
 #[cfg(test)]

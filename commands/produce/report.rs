@@ -27,6 +27,8 @@ pub struct Report {
     progress: ProgressBar,
     began: Instant,
     sent: u64,
+    /// Whether some were sent one way: nobody knows what became of them.
+    unsure: bool,
     failed: u64,
     /// The failure that makes it useless to go on.
     fatal: Option<Failure>,
@@ -40,7 +42,7 @@ impl Report {
             _ => ProgressBar::hidden(),
         };
         let (output, began) = (Output::begin(), Instant::now());
-        Self { output, json, quiet, progress, began, sent: 0, failed: 0, fatal: None }
+        Self { output, json, quiet, progress, began, sent: 0, unsure: false, failed: 0, fatal: None }
     }
 
     /// Counts and prints what became of a message.
@@ -51,6 +53,7 @@ impl Report {
         match outcome.result {
             Ok(result) => {
                 self.sent += 1;
+                self.unsure |= result.is_none();
                 self.progress.inc(1);
                 match result {
                     Some(result) if !self.quiet => self.output.line(line(&result, self.json)),
@@ -108,6 +111,9 @@ impl Report {
     fn sum(&self, skipped: u64) -> String {
         let seconds = self.began.elapsed().as_secs_f64();
         let mut sum = format!("sent {} in {seconds:.3} s", messages(self.sent));
+        if self.unsure {
+            sum += " without waiting for answers";
+        }
         if self.sent > 1 && seconds > 0.0 {
             sum += &format!(", {:.0} a second", self.sent as f64 / seconds);
         }

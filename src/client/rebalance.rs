@@ -5,11 +5,11 @@
 
 use crate::{
     allocate,
-    client::malformed,
+    client::{Client, malformed},
     error::Error,
     pull_loop,
     push::{Assigned, Shared},
-    route::{Queue, Route},
+    route::Queue,
 };
 use protocol::{
     Command,
@@ -75,7 +75,7 @@ async fn share_out(shared: &Arc<Shared>) -> bool {
 /// This member's queues of a topic; `None` if the brokers do not know this member yet.
 async fn queues_of_me(shared: &Shared, topic: &str) -> Result<Option<Vec<Queue>>, Error> {
     let route = shared.client.route(topic).await?;
-    let mut members = members(shared, &route).await?;
+    let mut members = shared.client.members(&shared.group, topic).await?;
     members.sort_unstable();
     let me = shared.client.id();
     if !members.iter().any(|member| member == me) {
@@ -84,30 +84,33 @@ async fn queues_of_me(shared: &Shared, topic: &str) -> Result<Option<Vec<Queue>>
     Ok(Some(allocate::averagely(route.readable(), &members, me)))
 }
 
-/// The members of the group, asked of any broker of the topic.
-async fn members(shared: &Shared, route: &Route) -> Result<Vec<String>, Error> {
-    const ASKED: i32 = request::GET_CONSUMER_LIST_BY_GROUP;
-    let addrs: Vec<&str> = route.data().broker_datas.iter().filter_map(|broker| broker.addr()).collect();
-    let first: usize = rand::random::<u16>().into();
-    let header = GroupOf { consumer_group: shared.group.clone() };
-    let mut last = Error::NoQueue {
-        topic: route.topic().to_owned(),
-        what: "readable",
-        why: "its route names no broker".to_owned(),
-    };
-    for at in 0..addrs.len() {
-        let addr = addrs[(first + at) % addrs.len()];
-        match shared.client.ask(addr, Command::request(ASKED).with_header(&header)).await {
-            Ok(answer) => {
-                let members = answer.json::<GroupMembers>().map_err(|error| malformed(addr, ASKED, error))?;
-                return Ok(members.consumer_id_list);
+impl Client {
+    /// The ids of a group's members, asked of any broker of the topic; none if nobody consumes for it now.
+    ///
+    /// # Errors
+    /// [`Error::TopicNotFound`], or if no broker of the topic can be asked.
+    pub async fn members(&self, group: &str, topic: &str) -> Result<Vec<String>, Error> {
+        const ASKED: i32 = request::GET_CONSUMER_LIST_BY_GROUP;
+        let route = self.route(topic).await?;
+        let addrs: Vec<&str> = route.data().broker_datas.iter().filter_map(|broker| broker.addr()).collect();
+        let first: usize = rand::random::<u16>().into();
+        let header = GroupOf { consumer_group: group.to_owned() };
+        let mut last =
+            Error::NoQueue { topic: topic.to_owned(), what: "readable", why: "its route names no broker".to_owned() };
+        for at in 0..addrs.len() {
+            let addr = addrs[(first + at) % addrs.len()];
+            match self.ask(addr, Command::request(ASKED).with_header(&header)).await {
+                Ok(answer) => {
+                    let members = answer.json::<GroupMembers>().map_err(|error| malformed(addr, ASKED, error))?;
+                    return Ok(members.consumer_id_list);
+                }
+                // How brokers say that the group has no member.
+                Err(error) if error.refusal_code() == Some(response::SYSTEM_ERROR) => return Ok(Vec::new()),
+                Err(error) => last = error,
             }
-            // How brokers say that the group has no member.
-            Err(error) if error.refusal_code() == Some(response::SYSTEM_ERROR) => return Ok(Vec::new()),
-            Err(error) => last = error,
         }
+        Err(last)
     }
-    Err(last)
 }
 
 /// Makes `mine` the queues of the topic that this member reads. Returns whether that is a change.
