@@ -22,6 +22,7 @@ struct Lane {
     /// Where to ask next.
     next: i64,
     end: i64,
+    not_before_ms: i64,
     /// Messages that were read and not taken yet.
     read: VecDeque<Received>,
 }
@@ -29,7 +30,13 @@ struct Lane {
 impl<'a> History<'a> {
     /// A walk that has not begun.
     pub fn new(consumer: &'a PullConsumer, subscription: &'a Subscription, spans: Vec<Span>) -> Self {
-        let lane = |Span { queue, begin, end, .. }| Lane { queue, next: begin, end, read: VecDeque::new() };
+        let lane = |Span { queue, begin, end, not_before_ms, .. }| Lane {
+            queue,
+            next: begin,
+            end,
+            not_before_ms,
+            read: VecDeque::new(),
+        };
         Self { consumer, subscription, lanes: spans.into_iter().map(lane).collect() }
     }
 
@@ -71,8 +78,9 @@ impl Lane {
     async fn read(&mut self, consumer: &PullConsumer, subscription: &Subscription) -> Result<(), Failure> {
         while self.must_read() {
             let pulled = consumer.pull(&self.queue, subscription, self.next, BATCH, None).await?;
-            let end = self.end;
-            self.read.extend(pulled.messages.into_iter().filter(|message| message.queue_offset < end));
+            let (end, from_ms) = (self.end, self.not_before_ms);
+            let wanted = |message: &Received| message.queue_offset < end && message.store_ms >= from_ms;
+            self.read.extend(pulled.messages.into_iter().filter(wanted));
             self.next = match pulled.status {
                 PullStatus::Found | PullStatus::NoMatched if pulled.next_offset > self.next => pulled.next_offset,
                 PullStatus::OffsetIllegal if pulled.next_offset > self.next => pulled.next_offset,

@@ -31,6 +31,8 @@ pub struct Span {
     pub end: i64,
     /// Nobody has been there before, as far as the brokers know.
     pub is_new: bool,
+    /// Messages stored before this time, ms, are not wanted.
+    pub not_before_ms: i64,
 }
 
 /// Reads where to begin.
@@ -71,7 +73,12 @@ pub async fn span(consumer: &PullConsumer, in_group: bool, queue: Queue, from: &
         (None, Start::Time(time_ms)) => client.offset_at(&queue, time_ms).await?,
     };
     // A queue that is deleted from meanwhile may have its first index after its end.
-    Ok(Span { queue, begin: begin.min(end).max(first), end, is_new: committed.is_none() })
+    // A broker that finds no message of that time answers with the nearest one, which may be older.
+    let not_before_ms = match (committed, *from) {
+        (None, Start::Time(time_ms)) => time_ms,
+        _ => i64::MIN,
+    };
+    Ok(Span { queue, begin: begin.min(end).max(first), end, is_new: committed.is_none(), not_before_ms })
 }
 
 #[cfg(test)]

@@ -5,10 +5,14 @@
 
 mod ali_ons;
 mod binary_header;
+mod cli;
 mod clients;
 mod cluster;
+mod cluster_command;
 mod cpp;
 mod hostile;
+mod mixed;
 mod process;
+mod readme;
 mod servers;
 mod wire;
