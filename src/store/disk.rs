@@ -114,6 +114,7 @@ impl DiskFile {
 pub(crate) struct Listed {
     pub name: String,
     pub path: PathBuf,
+    /// Bytes of a file.
     pub len: u64,
     pub is_dir: bool,
 }
@@ -130,8 +131,12 @@ pub(crate) fn list(dir: &Path) -> Result<Vec<Listed>, StoreError> {
         let entry = entry.map_err(failed("list", dir))?;
         let path = entry.path();
         let Ok(name) = entry.file_name().into_string() else { continue };
-        let metadata = fs::metadata(&path).map_err(failed("examine", &path))?;
-        listed.push(Listed { name, len: metadata.len(), is_dir: metadata.is_dir(), path });
+        // The listing itself tells folders from files; only a file's length needs a second question.
+        let (is_dir, len) = match entry.file_type() {
+            Ok(kind) if kind.is_dir() => (true, 0),
+            _ => fs::metadata(&path).map(|it| (it.is_dir(), it.len())).map_err(failed("examine", &path))?,
+        };
+        listed.push(Listed { name, path, len, is_dir });
     }
     listed.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(listed)

@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 
 /// Files at the end of a queue that are read entry by entry after a crash, as Apache does.
 const CHECKED_FILES: usize = 3;
+/// Bytes read of a file at first, and then.
+const FIRST_LOOK: usize = 200 * ENTRY_LEN;
+const LATER_LOOK: usize = 4000 * ENTRY_LEN;
 
 /// A queue as found on disk: the entries `first..end` are there.
 #[derive(Debug)]
@@ -20,6 +23,7 @@ pub(crate) struct FoundQueue {
     end: i64,
     /// Paths by first entry; without gaps.
     files: Vec<(i64, PathBuf)>,
+    first_entry: Option<QueueEntry>,
     last: Option<QueueEntry>,
 }
 
@@ -35,6 +39,7 @@ pub(crate) fn find(space: &QueueSpace, after_abort: bool) -> Result<Vec<FoundQue
                 first: 0,
                 end: 0,
                 files: files_of(space, &queue.path, after_abort)?,
+                first_entry: None,
                 last: None,
             };
             queue.find_end(space, after_abort)?;
@@ -75,47 +80,75 @@ impl FoundQueue {
     fn find_end(&mut self, space: &QueueSpace, after_abort: bool) -> Result<(), StoreError> {
         self.first = self.files.first().map_or(0, |(first, _)| *first);
         self.end = self.first;
-        let from = if after_abort { self.files.len().saturating_sub(CHECKED_FILES) } else { 0 };
-        let checked: Vec<_> = self.files[from..].to_vec();
         if after_abort {
-            // Whatever comes first that is no entry, or does not follow the one before, is the end.
-            let mut before = 0;
-            'all: for (first, path) in checked {
-                let file = DiskFile::open(path)?;
-                let mut chunk = vec![0; (64 << 10) / ENTRY_LEN * ENTRY_LEN];
-                self.end = first;
-                let mut at = 0;
-                while at < space.file_bytes() {
-                    let count = file.read_at(at, &mut chunk)?;
-                    for bytes in chunk[..count].chunks_exact(ENTRY_LEN) {
-                        match QueueEntry::decode(bytes) {
-                            Some(entry) if entry.physical_offset >= before => before = entry.physical_end(),
-                            _ => break 'all,
-                        }
-                        self.end += 1;
-                    }
-                    at += chunk.len() as u64;
-                }
-            }
+            self.find_end_by_reading(space)?;
         } else {
-            // Entries are a row without gaps: the end is found by halving, in the last file that has any.
-            for (first, path) in checked.into_iter().rev() {
-                let file = DiskFile::open(path)?;
-                let (mut low, mut high) = (0, space.per_file);
-                while low < high {
-                    let middle = low + (high - low) / 2;
-                    match entry_in(&file, middle)? {
-                        Some(_) => low = middle + 1,
-                        None => high = middle,
+            self.find_end_by_halving(space)?;
+        }
+        if self.last.is_none() {
+            self.last = self.entry(space, self.end - 1)?;
+        }
+        if self.first_entry.is_none() {
+            self.first_entry = self.entry(space, self.first)?;
+        }
+        Ok(())
+    }
+
+    /// Whatever comes first that is no entry, or does not follow the one before, is the end.
+    fn find_end_by_reading(&mut self, space: &QueueSpace) -> Result<(), StoreError> {
+        let mut before = 0;
+        let mut chunk = vec![0; FIRST_LOOK];
+        for (first, path) in &self.files[self.files.len().saturating_sub(CHECKED_FILES)..] {
+            let file = DiskFile::open(path.clone())?;
+            self.end = *first;
+            while self.end < first + space.per_file {
+                let count = file.read_at((self.end - first) as u64 * ENTRY_LEN as u64, &mut chunk)?;
+                for bytes in chunk[..count].chunks_exact(ENTRY_LEN) {
+                    let follows = |entry: &QueueEntry| entry.physical_offset >= before;
+                    let Some(entry) = QueueEntry::decode(bytes).filter(follows) else { return Ok(()) };
+                    before = entry.physical_end();
+                    self.last = Some(entry);
+                    if self.end == self.first {
+                        self.first_entry = Some(entry);
                     }
+                    self.end += 1;
                 }
-                self.end = first + low;
-                if low > 0 {
+                if count < chunk.len() {
                     break;
                 }
+                chunk.resize(LATER_LOOK, 0);
             }
         }
-        self.last = self.entry(space, self.end - 1)?;
+        Ok(())
+    }
+
+    /// Entries are a row without gaps, so halving finds the end, in the last file that has any.
+    fn find_end_by_halving(&mut self, space: &QueueSpace) -> Result<(), StoreError> {
+        for (first, path) in self.files.iter().rev() {
+            let file = DiskFile::open(path.clone())?;
+            // Most queues are short, and one read tells all about them.
+            let mut look = [0; FIRST_LOOK];
+            let count = file.read_at(0, &mut look)?;
+            let mut entries = look[..count].chunks_exact(ENTRY_LEN).map_while(QueueEntry::decode);
+            let first_entry = entries.next();
+            let mut low = first_entry.map_or(0, |_| 1 + entries.count() as i64);
+            let mut high = if low < (FIRST_LOOK / ENTRY_LEN) as i64 { low } else { space.per_file };
+            while low < high {
+                let middle = low + (high - low) / 2;
+                match entry_in(&file, middle)? {
+                    Some(_) => low = middle + 1,
+                    None => high = middle,
+                }
+            }
+            self.end = first + low;
+            if *first == self.first {
+                self.first_entry = first_entry;
+            }
+            if low > 0 {
+                self.last = entry_in(&file, low - 1)?;
+                break;
+            }
+        }
         Ok(())
     }
 
@@ -171,10 +204,13 @@ impl FoundQueue {
         Ok(())
     }
 
-    /// Puts the queue in the table.
-    pub fn put_in(self, table: &QueueTable) {
+    /// Puts the queue in the table, from its first entry whose record is at or behind `log_min`.
+    pub fn put_in(self, table: &QueueTable, log_min: i64) {
         let physical_end = self.last.map_or(0, |last| last.physical_end());
-        table.put(&self.topic, self.id, self.first, self.end, physical_end);
+        let queue = table.put(&self.topic, self.id, self.first, self.end, physical_end);
+        if self.first_entry.is_none_or(|first| first.physical_end() <= log_min) {
+            queue.correct_min(log_min);
+        }
     }
 }
 

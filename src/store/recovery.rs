@@ -78,7 +78,8 @@ pub(crate) fn open(config: StoreConfig, clock: Clock, lock: &StoreLock) -> Resul
     let log = Arc::new(CommitLog::new(&config, files.iter().map(open_file).collect::<Result<_, _>>()?, end));
     let queues = Queues { space, log: log.clone(), health: health.clone(), busy: Mutex::default() };
     let queues = QueueTable::new(Arc::new(queues));
-    found_queues.into_iter().for_each(|queue| queue.put_in(&queues));
+    let min = log.min_offset() as i64;
+    found_queues.into_iter().for_each(|queue| queue.put_in(&queues, min));
     let index = match config.message_index_enable {
         true => Some(Index::open(&config, clock.clone(), health.clone(), after_abort.then_some(end as i64))?),
         false => None,
@@ -105,8 +106,6 @@ pub(crate) fn open(config: StoreConfig, clock: Clock, lock: &StoreLock) -> Resul
         let index_from = index_start(&parts, &files)?;
         catch_up(&parts, &files, from.min(index_from), (from, end))?;
     }
-    let min = parts.log.min_offset() as i64;
-    parts.queues.all().iter().for_each(|queue| queue.correct_min(min));
     Ok(parts)
 }
 
