@@ -40,7 +40,8 @@ const HEAD_LEN: usize = 91 + 24;
 /// Opens the store under a lock that is already held.
 pub(crate) fn open(config: StoreConfig, clock: Clock, lock: &StoreLock) -> Result<Parts, StoreError> {
     // Someone who removes the folder of the queues wants them built anew.
-    let after_abort = lock.after_abort || !config.queue_path().exists();
+    let without_queues = !config.queue_path().exists();
+    let after_abort = lock.after_abort || without_queues;
     let delay_levels_ms = config.delay_levels_ms()?;
     let space = QueueSpace::new(config.queue_path(), config.mapped_file_size_consume_queue);
     disk::create_dirs(&config.commit_log_path())?;
@@ -56,8 +57,10 @@ pub(crate) fn open(config: StoreConfig, clock: Clock, lock: &StoreLock) -> Resul
     let from = scan_start(&config, &files, &found_queues, &checkpoint, after_abort)?;
     let end =
         scan(&files, config.mapped_file_size_commit_log, (from, u64::MAX), config.check_crc_on_recover, |_| Ok(()))?;
-    if after_abort {
+    if lock.after_abort {
         tracing::info!(from, end = end.offset, reason = end.reason, "log checked after an unclean stop");
+    } else if without_queues && !files.is_empty() {
+        tracing::info!(end = end.offset, "the folder of the consume queues is gone: building them anew from the log");
     }
     let end = end.offset;
     if after_abort {
@@ -103,7 +106,7 @@ pub(crate) fn open(config: StoreConfig, clock: Clock, lock: &StoreLock) -> Resul
     };
     // After a clean stop nothing is missing; and reading on from the newest entry would bring back deleted topics.
     if after_abort {
-        let index_from = index_start(&parts, &files)?;
+        let index_from = index_start(&parts, &files, without_queues)?;
         catch_up(&parts, &files, from.min(index_from), (from, end))?;
     }
     Ok(parts)
@@ -216,9 +219,13 @@ fn cut_log(config: &StoreConfig, files: &mut Vec<FoundFile>, end: u64, after_abo
     Ok(())
 }
 
-/// Where the log is to be read from so that the index misses nothing.
-fn index_start(parts: &Parts, files: &[FoundFile]) -> Result<u64, StoreError> {
+/// Where the log is to be read from so that the index misses nothing. If it was removed together with the queues, it
+/// misses everything, whatever the checkpoint says.
+fn index_start(parts: &Parts, files: &[FoundFile], without_queues: bool) -> Result<u64, StoreError> {
     let Some(index) = &parts.index else { return Ok(u64::MAX) };
+    if without_queues && index.is_empty() {
+        return Ok(files.first().map_or(0, |file| file.start));
+    }
     let synced = file_before(files, parts.checkpoint.times().index_ms - 3000)?;
     Ok(synced.max(index.last_update().1 as u64))
 }

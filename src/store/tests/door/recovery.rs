@@ -1,6 +1,7 @@
 //! What a crash leaves, and what the next start makes of it.
 
 use crate::support::*;
+use base::Clock;
 use std::{
     fs::OpenOptions,
     io::{Read, Seek, SeekFrom, Write},
@@ -105,6 +106,27 @@ fn the_queues_folder_can_be_removed_after_a_clean_stop_too() {
     open(dir.path()).close().unwrap();
     std::fs::remove_dir_all(dir.path().join("consumequeue")).unwrap();
     assert!(bodies(&open(dir.path()), "T", 0, 0) == all);
+}
+
+#[test]
+fn queues_and_index_removed_together_are_built_anew_whatever_the_checkpoint_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Clock::manual(START_MS);
+    let store = open_with(dir.path(), &clock).unwrap();
+    for n in 0..200 {
+        let (body, properties) = ("x".repeat(300), format!("KEYS\u{1}k{n}"));
+        put(&store, Message { properties: &properties, ..message("T", body.as_bytes()) });
+        clock.advance_ms(1000);
+    }
+    store.close().unwrap();
+    drop(store);
+    for folder in ["consumequeue", "index"] {
+        std::fs::remove_dir_all(dir.path().join(folder)).unwrap();
+    }
+    let store = open_with(dir.path(), &clock).unwrap();
+    assert!(files(&dir.path().join("commitlog")).len() > 3);
+    assert_eq!(bodies(&store, "T", 0, 0).len(), 200);
+    assert!((0..200).all(|key| found(&store, key) == 1));
 }
 
 #[test]
