@@ -78,6 +78,9 @@ impl Failure {
         let mut failure = Self::new(kind_of(error), message);
         failure.retryable = failure.kind == Some(Kind::Unreachable);
         failure.code = error.refusal_code().and_then(response::name).map(str::to_owned);
+        if error.is_timeout() {
+            failure.code = Some("TIMED_OUT".to_owned());
+        }
         failure
     }
 

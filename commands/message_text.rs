@@ -8,9 +8,11 @@ use std::{io::Write, str::FromStr};
 
 /// What a format string may hold, for help.
 pub const FORMAT_HELP: &str = "\
-Format: %t topic  %b broker  %p queue  %o offset  %i message id  %I id by place  %g tag  %k keys  %h properties
-        %s body  %S its size in bytes  %T stored at, in ms  %D stored at, as a date  %B made at, in ms
-        %r redeliveries  %% a percent sign  \\n \\t \\r \\0 \\\\ \\xHH as usual";
+Format: %t topic  %b broker  %p queue  %o offset  %i message id
+        %I id by place  %g tag  %k keys  %h properties
+        %s body  %S its size in bytes  %r redeliveries
+        %T stored at, in ms  %D the same as a date  %B made at, in ms
+        %% a percent sign  \\n \\t \\r \\0 \\\\ \\xHH as usual";
 
 /// A message as one JSON object. A body that is no text stands in `body_base64`.
 pub fn to_json(message: &Received) -> Value {

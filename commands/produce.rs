@@ -11,16 +11,18 @@ use client::{Client, Message, Producer, ProducerOptions};
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use input::{Input, Item};
 use report::{Outcome, Report};
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 /// The producer group that the command sends as.
 const GROUP: &str = "rmq-produce";
+/// How long leaving the group may take after a failure.
+const LEAVE_WITHIN: Duration = Duration::from_millis(100);
 
 /// Send messages: one a line of standard input, or as told
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  printf 'a\\nb\\n' | rmq produce T             two messages
+  printf 'a\\nb\\n' | rmq produce T              two messages
   rmq produce T -m hello -k order-7 --tag red  one message with a key and a tag
   rmq produce T --file picture.png             one message, the whole file
   rmq produce T --count 100000 --mode async    generated messages, 64 in flight
@@ -131,7 +133,9 @@ async fn produce(arguments: Arguments) -> Result<(), Failure> {
         }
     };
     let outcome = send_all(&mut input, most, send, &mut report).await;
-    producer.shutdown().await;
+    // Brokers that do not answer are not told at length that this producer leaves.
+    let leave_within = if outcome.is_ok() && !report.must_stop() { reach.timeout } else { LEAVE_WITHIN };
+    let _ = tokio::time::timeout(leave_within, producer.shutdown()).await;
     client.shutdown().await;
     report.end(outcome, input.skipped())
 }

@@ -3,7 +3,7 @@
 use crate::failure::{Failure, Kind, say};
 use bytes::Bytes;
 use std::{
-    io::{self, BufRead, IsTerminal},
+    io::{self, BufRead, IsTerminal, Read},
     path::PathBuf,
     time::Duration,
 };
@@ -13,7 +13,9 @@ use tokio::{
 };
 
 /// How many lines may be read ahead of what is sent.
-const READ_AHEAD: usize = 1024;
+const READ_AHEAD: usize = 64;
+/// Longest line, in bytes: more than any broker takes.
+const LONGEST_LINE: u64 = 16 << 20;
 
 /// One message to send.
 pub struct Item {
@@ -149,8 +151,11 @@ fn read_lines() -> mpsc::Receiver<io::Result<Vec<u8>>> {
         let mut stdin = io::stdin().lock();
         loop {
             let mut line = Vec::new();
-            let read = match stdin.read_until(b'\n', &mut line) {
+            let read = match stdin.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line) {
                 Ok(0) => return,
+                Ok(len) if len as u64 == LONGEST_LINE && !line.ends_with(b"\n") => {
+                    Err(io::Error::new(io::ErrorKind::InvalidData, "a line is longer than 16 MiB"))
+                }
                 Ok(_) => Ok(without_end(line)),
                 Err(error) => Err(error),
             };

@@ -4,7 +4,7 @@ use crate::{
     failure::{Failure, Kind, say},
     output::Output,
 };
-use client::SendResult;
+use client::{SendResult, SendStatus};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::{
     io::{IsTerminal, stdout},
@@ -29,6 +29,8 @@ pub struct Report {
     sent: u64,
     /// Whether some were sent one way: nobody knows what became of them.
     unsure: bool,
+    /// How many were stored, but perhaps not on disk or not on a slave.
+    doubtful: u64,
     failed: u64,
     /// The failure that makes it useless to go on.
     fatal: Option<Failure>,
@@ -42,7 +44,7 @@ impl Report {
             _ => ProgressBar::hidden(),
         };
         let (output, began) = (Output::begin(), Instant::now());
-        Self { output, json, quiet, progress, began, sent: 0, unsure: false, failed: 0, fatal: None }
+        Self { output, json, quiet, progress, began, sent: 0, unsure: false, doubtful: 0, failed: 0, fatal: None }
     }
 
     /// Counts and prints what became of a message.
@@ -55,8 +57,12 @@ impl Report {
                 self.sent += 1;
                 self.unsure |= result.is_none();
                 self.progress.inc(1);
+                self.doubtful += u64::from(result.as_ref().is_some_and(|result| result.status != SendStatus::Ok));
                 match result {
-                    Some(result) if !self.quiet => self.output.line(line(&result, self.json)),
+                    Some(result) if !self.quiet => {
+                        let printed = self.output.line(line(&result, self.json));
+                        self.unless_gone(printed)
+                    }
                     _ => Ok(()),
                 }
             }
@@ -83,7 +89,22 @@ impl Report {
     /// # Errors
     /// If it cannot be written.
     pub fn flush(&mut self) -> Result<(), Failure> {
-        self.output.flush()
+        if self.quiet {
+            return Ok(());
+        }
+        let flushed = self.output.flush();
+        self.unless_gone(flushed)
+    }
+
+    /// That nobody reads the results any more is no reason not to send.
+    fn unless_gone(&mut self, printed: Result<(), Failure>) -> Result<(), Failure> {
+        match printed {
+            Err(failure) if failure.kind().is_none() => {
+                self.quiet = true;
+                Ok(())
+            }
+            other => other,
+        }
     }
 
     /// Prints the sum and gives what the command ends with.
@@ -92,10 +113,7 @@ impl Report {
     /// If any message was not sent, or `outcome` is an error.
     pub fn end(mut self, outcome: Result<(), Failure>, skipped: u64) -> Result<(), Failure> {
         self.progress.finish_and_clear();
-        let outcome = outcome.and_then(|()| self.output.flush());
-        if outcome.as_ref().is_err_and(|failure| failure.kind().is_none()) {
-            return outcome;
-        }
+        let outcome = outcome.and_then(|()| self.flush());
         // Of an only message that failed, the failure says it all.
         if self.sent > 0 || self.fatal.is_none() {
             say(&self.sum(skipped));
@@ -116,6 +134,9 @@ impl Report {
         }
         if self.sent > 1 && seconds > 0.0 {
             sum += &format!(", {:.0} a second", self.sent as f64 / seconds);
+        }
+        if self.doubtful > 0 {
+            sum += &format!("; {} not known to be where the broker promises them: see their status", self.doubtful);
         }
         if self.failed > 0 {
             sum += &format!("; {} failed", self.failed);
@@ -157,7 +178,7 @@ fn bar(total: u64) -> ProgressBar {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use client::{Queue, SendStatus};
+    use client::Queue;
 
     fn result() -> SendResult {
         SendResult {
