@@ -91,3 +91,41 @@ impl Lane {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::message_text::tests::received;
+    use client::{Client, ClientConfig};
+
+    /// A lane whose messages, stored at these times, have been read already.
+    fn lane(id: i32, times: &[i64]) -> Lane {
+        let queue = Queue::new("T", "broker-a", id);
+        let message = |(at, store_ms): (usize, &i64)| Received {
+            queue: queue.clone(),
+            store_ms: *store_ms,
+            // The second queue's messages lie behind those of the first that were stored in the same millisecond.
+            physical_offset: i64::from(id),
+            ..received(b"", at as i64)
+        };
+        let read = times.iter().enumerate().map(message).collect();
+        Lane { queue: queue.clone(), next: 9, end: 9, not_before_ms: 0, read }
+    }
+
+    #[tokio::test]
+    async fn queues_are_merged_by_the_time_of_storing_and_then_by_place() {
+        let client = Client::start(ClientConfig::new("127.0.0.1:1")).unwrap();
+        let consumer = PullConsumer::on(&client, "G").unwrap();
+        let subscription = Subscription::tags("T", "*", 0);
+        let mut history = History::new(&consumer, &subscription, Vec::new());
+        history.lanes = vec![lane(1, &[5, 7]), lane(0, &[1, 5, 6, 9]), lane(2, &[])];
+        assert!(history.is_ready());
+        let mut got = Vec::new();
+        while let Some(message) = history.next().await.unwrap() {
+            got.push((message.store_ms, message.queue.id));
+        }
+        assert_eq!(got, [(1, 0), (5, 0), (5, 1), (6, 0), (7, 1), (9, 0)]);
+        assert_eq!(history.ends().map(|(_, end)| end).collect::<Vec<_>>(), [9, 9, 9]);
+    }
+}
