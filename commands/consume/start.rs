@@ -72,12 +72,12 @@ pub async fn span(consumer: &PullConsumer, in_group: bool, queue: Queue, from: &
         (None, Start::BeforeEnd(count)) => end.saturating_sub(count),
         (None, Start::Time(time_ms)) => client.offset_at(&queue, time_ms).await?,
     };
-    // A queue that is deleted from meanwhile may have its first index after its end.
     // A broker that finds no message of that time answers with the nearest one, which may be older.
     let not_before_ms = match (committed, *from) {
         (None, Start::Time(time_ms)) => time_ms,
         _ => i64::MIN,
     };
+    // A queue that is deleted from meanwhile may have its first index after its end.
     Ok(Span { queue, begin: begin.min(end).max(first), end, is_new: committed.is_none(), not_before_ms })
 }
 

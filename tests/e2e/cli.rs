@@ -6,12 +6,6 @@ use crate::{
 };
 use std::{net::TcpListener, process::Command};
 
-fn sorted(text: &str) -> Vec<&str> {
-    let mut lines: Vec<_> = text.lines().collect();
-    lines.sort_unstable();
-    lines
-}
-
 #[test]
 fn each_line_of_standard_input_is_a_message() {
     let cluster = Cluster::single();
