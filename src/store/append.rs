@@ -257,3 +257,46 @@ fn fan_out(parts: &Parts, batch: &AppendBatch, first: usize, placed: &[Placed]) 
     parts.counters.put_messages.fetch_add(count, Ordering::Relaxed);
     parts.counters.put_bytes.fetch_add(placed.iter().map(|at| u64::from(at.size)).sum(), Ordering::Relaxed);
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::{MessageStore, StoreConfig};
+    use base::Clock;
+    use protocol::record::SysFlag;
+
+    #[test]
+    fn offsets_of_records_that_could_not_be_written_are_given_out_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = MessageStore::open(StoreConfig::small(dir.path()), Clock::System).unwrap();
+        let host = "127.0.0.1:1".parse().unwrap();
+        let record = NewRecord {
+            topic: "T",
+            queue_id: 0,
+            flag: 0,
+            sys_flag: SysFlag::default(),
+            born_ms: 0,
+            born_host: host,
+            store_host: host,
+            reconsume_times: 0,
+            prepared_transaction_offset: 0,
+            body: b"x",
+            properties: "KEYS\u{1}k",
+        };
+        let (mut batch, mut placed) = (store.batch(), Vec::new());
+        batch.push(&record).unwrap();
+        store.append(&mut batch, &mut placed).unwrap();
+        let end = store.max_physical();
+        // A file that is full takes no more, whatever the appender believes.
+        store.parts().log.file_at(0).unwrap().publish(u64::MAX);
+        for _ in 0..3 {
+            batch.push(&record).unwrap();
+        }
+        assert!(store.append(&mut batch, &mut placed).is_err());
+        assert!(placed.is_empty() && batch.is_empty());
+        let queue = store.queue("T", 0).unwrap();
+        assert_eq!((store.max_physical(), queue.max_offset(), queue.take_offset()), (end, 1, 1));
+        assert_eq!(store.find("T", "k", 10, 0, i64::MAX).unwrap().records.len(), 1);
+    }
+}

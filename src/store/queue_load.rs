@@ -27,7 +27,8 @@ pub(crate) struct FoundQueue {
     last: Option<QueueEntry>,
 }
 
-/// Every queue in the folder. `after_abort`: read the last files entry by entry, and mend a short last file.
+/// Every queue in the folder. `after_abort`: read the last files entry by entry, and accept a last one
+/// that is short.
 pub(crate) fn find(space: &QueueSpace, after_abort: bool) -> Result<Vec<FoundQueue>, StoreError> {
     let mut found = Vec::new();
     for topic in disk::list(&space.dir)?.into_iter().filter(|topic| topic.is_dir) {

@@ -20,7 +20,11 @@ fn messages_are_found_by_each_of_their_keys_and_only_by_those() {
     put(&store, Message { properties: "KEYS\u{1}x\u{2}", ..message("U", b"3") });
     put(&store, Message { properties: "KEYS\u{1}half", sys_flag: 4, ..message("T", b"4") });
     put(&store, Message { properties: "KEYS\u{1}half", sys_flag: 12, ..message("T", b"5") });
+    // So have these two topics.
+    put(&store, Message { properties: "KEYS\u{1}x", ..message("Aa", b"6") });
+    put(&store, Message { properties: "KEYS\u{1}x", ..message("BB", b"7") });
     let check = |store: &MessageStore| {
+        assert_eq!((find(store, "Aa", "x"), find(store, "BB", "x")), (vec![b"6".to_vec()], vec![b"7".to_vec()]));
         assert_eq!(find(store, "T", "x"), [b"1", b"2"]);
         assert_eq!(find(store, "U", "x"), [b"3"]);
         assert_eq!((find(store, "T", "Aa"), find(store, "T", "BB")), (vec![b"1".to_vec()], vec![b"2".to_vec()]));

@@ -113,6 +113,13 @@ fn after_a_crash_the_log_is_checked_from_the_checkpoint_on() {
     content[last - start + 100] ^= 1;
     std::fs::write(log(start as u64), content).unwrap();
     assert_eq!(open(dir.path()).queue("T", 0).unwrap().max_offset(), 39);
+    // A queue that misses more than the checked part has is built from the whole log, up to the damage in it and after.
+    std::fs::remove_dir_all(dir.path().join("consumequeue/T/0")).unwrap();
+    content = std::fs::read(log(0)).unwrap();
+    content[100] ^= 1;
+    std::fs::write(log(0), content).unwrap();
+    let queue = open(dir.path()).queue("T", 0).unwrap();
+    assert_eq!((queue.min_offset(), queue.max_offset()), (0, 39));
 }
 
 fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {

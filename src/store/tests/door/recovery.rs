@@ -100,6 +100,49 @@ fn lost_queues_and_index_are_built_anew_from_the_log() {
 }
 
 #[test]
+fn a_whole_record_in_the_wrong_place_is_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let (all, placed) = crashed(dir.path());
+    let first = open(dir.path()).record_at(0).unwrap();
+    let (path, at) = log_file(dir.path(), placed[199].end());
+    assert!(at + (first.len() as u64) < 16 << 10);
+    edit(&path, at, &first);
+    let store = open(dir.path());
+    assert_eq!(store.written().get(), placed[199].end());
+    assert!(bodies(&store, "T", 0, 0) == all);
+}
+
+#[test]
+fn index_slots_lost_in_a_crash_are_linked_again() {
+    let dir = tempfile::tempdir().unwrap();
+    crashed(dir.path());
+    open(dir.path()).close().unwrap();
+    drop(open(dir.path()));
+    let index = dir.path().join("index");
+    edit(&index.join(files(&index).pop().unwrap()), 40, &[0; 16 * 4]);
+    let store = open(dir.path());
+    assert!((0..200).all(|key| found(&store, key) == 1));
+}
+
+#[test]
+fn a_queue_whose_first_messages_are_deleted_is_built_anew_from_the_first_that_is_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let (all, _) = crashed(dir.path());
+    let store = open(dir.path());
+    assert!(store.delete_expired(i64::MAX / 2).unwrap() > 0);
+    let min = store.queue("T", 0).unwrap().min_offset();
+    assert!(min > 0);
+    drop(store);
+    std::fs::remove_dir_all(dir.path().join("consumequeue")).unwrap();
+    for _ in 0..2 {
+        let store = open(dir.path());
+        assert_eq!(store.queue("T", 0).unwrap().min_offset(), min);
+        assert!(bodies(&store, "T", 0, min) == all[min as usize..]);
+        store.close().unwrap();
+    }
+}
+
+#[test]
 fn the_queues_folder_can_be_removed_after_a_clean_stop_too() {
     let dir = tempfile::tempdir().unwrap();
     let (all, _) = crashed(dir.path());
