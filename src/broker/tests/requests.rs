@@ -205,7 +205,7 @@ async fn a_batch_is_stored_as_its_messages() {
     assert_eq!(answer.fields.get("msgId").map(|ids| ids.split(',').count()), Some(3));
     let found = records(&asked.pull("T", 0, "*", 0).await);
     assert_eq!(found.iter().map(|found| (found.flag, &found.body[..])).last(), Some((2, &b"m2"[..])));
-    assert_eq!(found[1].properties, "KEYS\u{1}k1\u{2}WAIT\u{1}true");
+    assert_eq!(found[1].properties, "KEYS\u{1}k1\u{2}WAIT\u{1}true\u{2}CLUSTER\u{1}DefaultCluster");
 
     // Nothing of a batch that lies about its lengths is stored, and the connection lives.
     for end in 1..body.len() {
