@@ -328,6 +328,15 @@ async fn groups_members_and_offsets_are_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_queue_that_never_had_a_message_begins_and_ends_at_0() {
+    let asked = Asked::start().await;
+    for code in [request::GET_MIN_OFFSET, request::GET_MAX_OFFSET] {
+        let answer = asked.ask(queue_request(code, "Never", &[])).await;
+        assert_eq!(answer.fields.get("offset"), Some("0"), "request {code}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_live_settings_change_over_the_wire() {
     let asked = Asked::start().await;
     let update = |text: &str| Command::request(request::UPDATE_BROKER_CONFIG).with_body(text.as_bytes().to_vec());
