@@ -224,12 +224,14 @@ fn find_topic(
     header: &SendHeader<'_>,
 ) -> Result<(Arc<TopicConfig>, Option<u64>), Refusal> {
     let name = header.topic;
-    if broker.config().broker_permission & perm::WRITE as u32 == 0 {
-        return Err(Refusal::forbidden(format!("broker {} takes no messages now", broker.config().broker_name)));
-    }
     if let Some(found) = broker.topics().find(name)
         && !topic::is_closed_to_clients(name)
     {
+        // Clients learn from their name server that a broker is not to be written to any more. Until then it takes
+        // what they send: only of a topic whose order counts it is better refused.
+        if found.order && broker.config().broker_permission & perm::WRITE as u32 == 0 {
+            return Err(Refusal::forbidden(format!("broker {} takes no messages now", broker.config().broker_name)));
+        }
         return Ok((found, None));
     }
     topic::check_topic(name)?;

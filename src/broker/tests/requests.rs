@@ -337,6 +337,16 @@ async fn a_queue_that_never_had_a_message_begins_and_ends_at_0() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_broker_without_write_permission_still_takes_what_clients_send_before_they_know() {
+    let asked = Asked::start_in(tempfile::tempdir().expect("a folder"), |config| config.broker_permission = 4).await;
+    assert_eq!(asked.send("T", b"x", "").await.code, response::SUCCESS);
+    let shape = [("readQueueNums", "1"), ("writeQueueNums", "1"), ("perm", "6"), ("order", "true")];
+    let ordered = queue_request(request::UPDATE_AND_CREATE_TOPIC, "Ordered", &shape);
+    assert_eq!(asked.ask(ordered).await.code, response::SUCCESS);
+    assert_eq!(asked.send("Ordered", b"x", "").await.code, response::NO_PERMISSION);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_live_settings_change_over_the_wire() {
     let asked = Asked::start().await;
     let update = |text: &str| Command::request(request::UPDATE_BROKER_CONFIG).with_body(text.as_bytes().to_vec());
