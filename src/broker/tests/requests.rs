@@ -347,6 +347,16 @@ async fn a_broker_without_write_permission_still_takes_what_clients_send_before_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_topic_is_made_only_with_a_filter_type_that_there_is() {
+    let asked = Asked::start().await;
+    let shape = [("readQueueNums", "1"), ("writeQueueNums", "1"), ("perm", "6")];
+    for (filter, code) in [("X", response::SYSTEM_ERROR), ("MULTI_TAG", response::SUCCESS)] {
+        let more = [&shape[..], &[("topicFilterType", filter)]].concat();
+        assert_eq!(asked.ask(queue_request(request::UPDATE_AND_CREATE_TOPIC, "T", &more)).await.code, code, "{filter}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_live_settings_change_over_the_wire() {
     let asked = Asked::start().await;
     let update = |text: &str| Command::request(request::UPDATE_BROKER_CONFIG).with_body(text.as_bytes().to_vec());
