@@ -97,7 +97,13 @@ pub fn topics(broker: &Broker) -> Answered {
 
 /// The topics of the broker itself (305).
 pub fn system_topics(broker: &Broker) -> Answered {
-    let topic_list = broker.topics().system().to_vec();
+    let mut topic_list = broker.topics().system().to_vec();
+    // Also those that are made only when they are needed.
+    for fixed in topic::system_topics() {
+        if !topic_list.iter().any(|name| name == fixed) {
+            topic_list.push(fixed.to_owned());
+        }
+    }
     Ok(Command::success().with_json(&topic::TopicList { topic_list, broker_addr: None }))
 }
 

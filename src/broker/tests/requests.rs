@@ -10,7 +10,7 @@ use protocol::{
     pull::{PullAnswer, pull_flag},
     record::{self, Record},
     send::{self, SendHeader},
-    topic::TopicTable,
+    topic::{TopicList, TopicTable},
 };
 use remoting::{Client, client::NoService};
 use std::{sync::Arc, time::Duration};
@@ -353,6 +353,16 @@ async fn a_topic_is_made_only_with_a_filter_type_that_there_is() {
     for (filter, code) in [("X", response::SYSTEM_ERROR), ("MULTI_TAG", response::SUCCESS)] {
         let more = [&shape[..], &[("topicFilterType", filter)]].concat();
         assert_eq!(asked.ask(queue_request(request::UPDATE_AND_CREATE_TOPIC, "T", &more)).await.code, code, "{filter}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_of_system_topics_holds_those_too_that_are_made_later() {
+    let asked = Asked::start().await;
+    let list = asked.ask(Command::request(request::GET_SYSTEM_TOPIC_LIST_FROM_BROKER)).await.body.to_bytes();
+    let list: TopicList = serde_json::from_slice(&list).expect("JSON");
+    for name in ["TBW102", "DefaultCluster", "RMQ_SYS_TRANS_HALF_TOPIC", "RMQ_SYS_TRACE_TOPIC"] {
+        assert_eq!(list.topic_list.iter().filter(|listed| *listed == name).count(), 1, "{name} in {list:?}");
     }
 }
 
