@@ -194,7 +194,10 @@ impl Given {
 
     fn add(&mut self, setting: &'static Setting, value: &str, place: Place) -> Result<(), SettingError> {
         let text = value.trim().to_owned();
-        if let Effect::Nothing { why, .. } = setting.effect {
+        // Without a word about what is as it would be anyway: servers save their files with every key there is.
+        if let Effect::Nothing { why, default } = setting.effect
+            && text != default()
+        {
             let text = format!("{} has no effect here: {why}", setting.key);
             self.notices.push(Notice { place: place.clone(), text });
         }

@@ -149,6 +149,8 @@ pub(crate) const KEYS_WITHOUT_EFFECT: &[Setting] = base::without_effect! {
         dLegerSelfId: TEXT, "";
         preferredLeaderId: TEXT, "";
         enableBatchPush: BOOL, false;
+        // The same key in a file that a broker saved: read by the name of the setter, written by that of the field.
+        isEnableBatchPush: BOOL, false;
     }
     "light message queues are not supported": {
         enableLmq: BOOL, false;

@@ -54,10 +54,15 @@ pub fn put_topic(broker: &Arc<Broker>, request: &Command, answers: &mut Answers)
             let remark = format!("a topic has 0 to {MAX_QUEUES} queues");
             return Err(Refusal::new(response::SYSTEM_ERROR, remark));
         }
+        let filter = wanted.topic_filter_type.unwrap_or_else(|| "SINGLE_TAG".to_owned());
+        if !["SINGLE_TAG", "MULTI_TAG"].contains(&&*filter) {
+            let remark = format!("topicFilterType {filter:?} is neither SINGLE_TAG nor MULTI_TAG");
+            return Err(Refusal::new(response::SYSTEM_ERROR, remark));
+        }
         broker.topics().put(TopicConfig {
             order: wanted.order,
             read_queue_nums: wanted.read_queue_nums,
-            topic_filter_type: wanted.topic_filter_type.unwrap_or_else(|| "SINGLE_TAG".to_owned()),
+            topic_filter_type: filter,
             topic_sys_flag: wanted.topic_sys_flag.unwrap_or(0),
             ..TopicConfig::new(&wanted.topic, wanted.write_queue_nums, wanted.perm)
         });
@@ -92,7 +97,13 @@ pub fn topics(broker: &Broker) -> Answered {
 
 /// The topics of the broker itself (305).
 pub fn system_topics(broker: &Broker) -> Answered {
-    let topic_list = broker.topics().system().to_vec();
+    let mut topic_list = broker.topics().system().to_vec();
+    // Also those that are made only when they are needed.
+    for fixed in topic::system_topics() {
+        if !topic_list.iter().any(|name| name == fixed) {
+            topic_list.push(fixed.to_owned());
+        }
+    }
     Ok(Command::success().with_json(&topic::TopicList { topic_list, broker_addr: None }))
 }
 

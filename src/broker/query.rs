@@ -34,10 +34,10 @@ pub fn max_offset(broker: &Broker, request: &Command) -> Answered {
     Ok(offset(queue(broker, &of.topic, of.queue_id).map_or(0, |queue| queue.max_offset())))
 }
 
-/// The first index of a queue (31); -1 if there is no such queue.
+/// The first index of a queue (31); 0 if there is no such queue.
 pub fn min_offset(broker: &Broker, request: &Command) -> Answered {
     let of: QueueOf = request.header()?;
-    Ok(offset(queue(broker, &of.topic, of.queue_id).map_or(-1, |queue| queue.min_offset())))
+    Ok(offset(queue(broker, &of.topic, of.queue_id).map_or(0, |queue| queue.min_offset())))
 }
 
 /// The index of the message stored at a time (29); 0 if there is no such queue.

@@ -92,7 +92,7 @@ impl Sends {
             properties: "",
         };
         if header.batch {
-            self.add_batch(&header, &record, body.clone())?;
+            self.add_batch(broker, &header, &record, body.clone())?;
         } else {
             self.records
                 .push(&NewRecord { properties: &given.stored, ..record })
@@ -101,21 +101,33 @@ impl Sends {
         Ok((place.queue_id, given.wait_for_store, announced))
     }
 
-    /// Each message of a batch becomes a record; the batch's own properties are added to each.
-    fn add_batch(&mut self, header: &SendHeader<'_>, like: &NewRecord<'_>, body: bytes::Bytes) -> Result<(), Refusal> {
+    /// Each message of a batch becomes a record; the batch's own properties and the cluster are added to each.
+    fn add_batch(
+        &mut self,
+        broker: &Broker,
+        header: &SendHeader<'_>,
+        like: &NewRecord<'_>,
+        body: bytes::Bytes,
+    ) -> Result<(), Refusal> {
         if header.topic.starts_with(topic::RETRY_PREFIX) {
             return Err(Refusal::illegal("a batch cannot go to a retry topic"));
         }
+        let cluster = format!(
+            "{}{}{}",
+            properties::CLUSTER,
+            properties::NAME_VALUE_SEPARATOR,
+            broker.config().broker_cluster_name
+        );
         for item in send::split_batch(body)? {
             let mut text = item.properties;
             if properties::get(&text, properties::DELAY_LEVEL).is_some_and(|level| level != "0") {
                 return Err(Refusal::illegal("a batch cannot hold messages with a delay"));
             }
-            if !header.properties.is_empty() {
+            for more in [header.properties, &cluster] {
                 if !text.is_empty() && !text.ends_with(properties::PROPERTY_SEPARATOR) {
                     text.push(properties::PROPERTY_SEPARATOR);
                 }
-                text.push_str(header.properties);
+                text.push_str(more);
             }
             let record = NewRecord { flag: item.flag, body: &item.body, properties: &text, ..like.clone() };
             self.records.push(&record).map_err(|error| refusal_of(&error))?;
@@ -212,12 +224,14 @@ fn find_topic(
     header: &SendHeader<'_>,
 ) -> Result<(Arc<TopicConfig>, Option<u64>), Refusal> {
     let name = header.topic;
-    if broker.config().broker_permission & perm::WRITE as u32 == 0 {
-        return Err(Refusal::forbidden(format!("broker {} takes no messages now", broker.config().broker_name)));
-    }
     if let Some(found) = broker.topics().find(name)
         && !topic::is_closed_to_clients(name)
     {
+        // Clients learn from their name server that a broker is not to be written to any more. Until then it takes
+        // what they send: only of a topic whose order counts it is better refused.
+        if found.order && broker.config().broker_permission & perm::WRITE as u32 == 0 {
+            return Err(Refusal::forbidden(format!("broker {} takes no messages now", broker.config().broker_name)));
+        }
         return Ok((found, None));
     }
     topic::check_topic(name)?;

@@ -88,6 +88,13 @@ fn what_does_nothing_here_is_said_with_its_reason() {
 }
 
 #[test]
+fn nothing_is_said_of_a_value_that_is_the_default_as_in_a_file_that_a_broker_saved() {
+    let saved = "isEnableBatchPush=false\ntransientStorePoolEnable=false\nuseTLS=false\nserverSelectorThreads=3";
+    assert!(notices(saved).is_empty(), "{:?}", notices(saved));
+    assert_eq!(notices("serverSelectorThreads=4").len(), 1);
+}
+
+#[test]
 fn a_bad_value_is_refused_with_what_was_expected() {
     for (line, expected) in [
         ("listenPort=abc", "a port, 1 to 65535"),

@@ -10,7 +10,7 @@ use protocol::{
     pull::{PullAnswer, pull_flag},
     record::{self, Record},
     send::{self, SendHeader},
-    topic::TopicTable,
+    topic::{TopicList, TopicTable},
 };
 use remoting::{Client, client::NoService};
 use std::{sync::Arc, time::Duration};
@@ -205,7 +205,7 @@ async fn a_batch_is_stored_as_its_messages() {
     assert_eq!(answer.fields.get("msgId").map(|ids| ids.split(',').count()), Some(3));
     let found = records(&asked.pull("T", 0, "*", 0).await);
     assert_eq!(found.iter().map(|found| (found.flag, &found.body[..])).last(), Some((2, &b"m2"[..])));
-    assert_eq!(found[1].properties, "KEYS\u{1}k1\u{2}WAIT\u{1}true");
+    assert_eq!(found[1].properties, "KEYS\u{1}k1\u{2}WAIT\u{1}true\u{2}CLUSTER\u{1}DefaultCluster");
 
     // Nothing of a batch that lies about its lengths is stored, and the connection lives.
     for end in 1..body.len() {
@@ -325,6 +325,45 @@ async fn groups_members_and_offsets_are_kept() {
     let again = Asked::start_in(asked.stop().await, |_| {}).await;
     let offset = again.ask(queue_request(request::QUERY_CONSUMER_OFFSET, "T", &of_group)).await;
     assert_eq!(offset.fields.get("offset"), Some("5"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_that_never_had_a_message_begins_and_ends_at_0() {
+    let asked = Asked::start().await;
+    for code in [request::GET_MIN_OFFSET, request::GET_MAX_OFFSET] {
+        let answer = asked.ask(queue_request(code, "Never", &[])).await;
+        assert_eq!(answer.fields.get("offset"), Some("0"), "request {code}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_without_write_permission_still_takes_what_clients_send_before_they_know() {
+    let asked = Asked::start_in(tempfile::tempdir().expect("a folder"), |config| config.broker_permission = 4).await;
+    assert_eq!(asked.send("T", b"x", "").await.code, response::SUCCESS);
+    let shape = [("readQueueNums", "1"), ("writeQueueNums", "1"), ("perm", "6"), ("order", "true")];
+    let ordered = queue_request(request::UPDATE_AND_CREATE_TOPIC, "Ordered", &shape);
+    assert_eq!(asked.ask(ordered).await.code, response::SUCCESS);
+    assert_eq!(asked.send("Ordered", b"x", "").await.code, response::NO_PERMISSION);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_is_made_only_with_a_filter_type_that_there_is() {
+    let asked = Asked::start().await;
+    let shape = [("readQueueNums", "1"), ("writeQueueNums", "1"), ("perm", "6")];
+    for (filter, code) in [("X", response::SYSTEM_ERROR), ("MULTI_TAG", response::SUCCESS)] {
+        let more = [&shape[..], &[("topicFilterType", filter)]].concat();
+        assert_eq!(asked.ask(queue_request(request::UPDATE_AND_CREATE_TOPIC, "T", &more)).await.code, code, "{filter}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_of_system_topics_holds_those_too_that_are_made_later() {
+    let asked = Asked::start().await;
+    let list = asked.ask(Command::request(request::GET_SYSTEM_TOPIC_LIST_FROM_BROKER)).await.body.to_bytes();
+    let list: TopicList = serde_json::from_slice(&list).expect("JSON");
+    for name in ["TBW102", "DefaultCluster", "RMQ_SYS_TRANS_HALF_TOPIC", "RMQ_SYS_TRACE_TOPIC"] {
+        assert_eq!(list.topic_list.iter().filter(|listed| *listed == name).count(), 1, "{name} in {list:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
