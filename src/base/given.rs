@@ -119,6 +119,12 @@ impl Given {
                 None => given.notices.push(Notice { place, text: unknown(key, known.nearest(key)) }),
             }
         }
+        let idle = given.values.iter().filter(|value| value.is_idle()).map(|value| value.setting.key);
+        let idle = idle.collect::<Vec<_>>().join(" ");
+        if !idle.is_empty() {
+            let text = format!("no effect here, and the value that is the default anyway: {idle}");
+            given.notices.push(Notice { place: given.file.clone(), text });
+        }
         Ok(given)
     }
 
@@ -194,7 +200,7 @@ impl Given {
 
     fn add(&mut self, setting: &'static Setting, value: &str, place: Place) -> Result<(), SettingError> {
         let text = value.trim().to_owned();
-        // Without a word about what is as it would be anyway: servers save their files with every key there is.
+        // What is as it would be anyway is named in one line at the end: servers save files with every key there is.
         if let Effect::Nothing { why, default } = setting.effect
             && text != default()
         {
@@ -204,6 +210,13 @@ impl Given {
         let fits = setting.kind.fits(&text);
         self.values.push(GivenValue { setting, text, place });
         if fits { Ok(()) } else { Err(self.refuse(setting.key, value, setting.kind)) }
+    }
+}
+
+impl GivenValue {
+    /// Whether it is the default of a key without effect.
+    fn is_idle(&self) -> bool {
+        matches!(self.setting.effect, Effect::Nothing { default, .. } if self.text == default())
     }
 }
 
