@@ -128,7 +128,7 @@ fn what_would_be_missed_is_refused_rather_than_ignored() {
     assert!(refusal("useTLS=true").contains("not encrypted"));
     assert!(refusal("readOnlyCommitLogStorePaths=/old").contains("would be missing"));
     let said = notices("enableDLegerCommitLog=false\naclEnable=false");
-    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(said.is_empty(), "{said:?}");
 }
 
 #[test]
