@@ -8,6 +8,7 @@ use crate::{
     dispatch::Dispatch,
     groups::Groups,
     offsets::Offsets,
+    rates::Rates,
     send::Sends,
     topics::{TopicRules, Topics},
 };
@@ -25,6 +26,8 @@ use store::{FlushDiskType, MessageStore, StoreConfig, StoreError};
 
 /// How often silent clients are looked for.
 const EXPIRY_PERIOD: Duration = Duration::from_secs(10);
+/// How often the counts are noted that rates are made from.
+const RATES_PERIOD: Duration = Duration::from_secs(1);
 /// How long connections and tasks may take to end.
 const STOP_DEADLINE: Duration = Duration::from_secs(5);
 
@@ -62,6 +65,7 @@ pub struct Broker {
     offsets: Offsets,
     clients: Clients,
     announcer: Announcer,
+    rates: Rates,
     clock: Clock,
     started_ms: i64,
     /// Buffers of reads that are done, for the next ones.
@@ -103,6 +107,7 @@ impl Broker {
             offsets: Offsets::open(table("consumerOffset.json")).map_err(broken("consumerOffset.json"))?,
             clients: Clients::new(clock.clone()),
             announcer: Announcer::new(names.unwrap_or_default()),
+            rates: Rates::default(),
             started_ms: clock.now_ms(),
             spare_sends: Mutex::default(),
             tasks: Tasks::default(),
@@ -142,6 +147,8 @@ impl Broker {
                 tracing::error!(%error, "cannot save consumer offsets; trying again later");
             }
         });
+        let me = self.clone();
+        self.tasks.every("note rates", RATES_PERIOD, move || me.rates.note(&me.store.stats(), me.clock.now_ms()));
         let me = self.clone();
         self.tasks.every("expire clients", EXPIRY_PERIOD, move || me.clients.expire(|group| me.tells_members(group)));
     }
@@ -221,6 +228,11 @@ impl Broker {
     /// Who tells the name servers.
     pub fn announcer(&self) -> &Announcer {
         &self.announcer
+    }
+
+    /// Messages per second.
+    pub fn rates(&self) -> &Rates {
+        &self.rates
     }
 
     /// The clock.

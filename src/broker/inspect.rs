@@ -3,7 +3,11 @@
 //! What is not known is left out, never shown as zero.
 
 use crate::{broker::Broker, refusal::Refusal};
-use protocol::{Command, inspect::KvTable};
+use protocol::{
+    Command,
+    inspect::KvTable,
+    record::{self, Entry},
+};
 
 /// Runtime info.
 pub fn runtime_info(broker: &Broker) -> Result<Command, Refusal> {
@@ -11,6 +15,11 @@ pub fn runtime_info(broker: &Broker) -> Result<Command, Refusal> {
     let stats = store.stats();
     let (consumers, producers) = broker.clients().counts();
     let ratio = |share: Option<f64>| share.map(|share| format!("{share:.4}"));
+    let first = store.record_at(stats.min_physical).and_then(|bytes| record::decode(&bytes, false).ok());
+    let earliest = first.and_then(|entry| match entry {
+        Entry::Message(message) => Some(message.store_ms.to_string()),
+        Entry::Blank(_) => None,
+    });
     let mut info = KvTable::default();
     let mut say = |name: &str, value: String| drop(info.table.insert(name.to_owned(), value));
     say("brokerVersion", protocol::command::VERSION.to_string());
@@ -26,9 +35,22 @@ pub fn runtime_info(broker: &Broker) -> Result<Command, Refusal> {
     say("getMessageTimesTotal", stats.pulled_messages.to_string());
     say("consumerConnections", consumers.to_string());
     say("producerConnections", producers.to_string());
+    broker.rates().told().into_iter().for_each(|(name, rates)| say(name, rates));
+    // Every request is served as it is read: there are no queues of requests, so nothing waits in one.
+    for name in [
+        "sendThreadPoolQueueSize",
+        "pullThreadPoolQueueSize",
+        "queryThreadPoolQueueSize",
+        "sendThreadPoolQueueHeadWaitTimeMills",
+        "pullThreadPoolQueueHeadWaitTimeMills",
+        "queryThreadPoolQueueHeadWaitTimeMills",
+    ] {
+        say(name, "0".to_owned());
+    }
     for (name, share) in [
         ("commitLogDiskRatio", ratio(stats.log_disk_ratio)),
         ("consumeQueueDiskRatio", ratio(stats.queue_disk_ratio)),
+        ("earliestMessageTimeStamp", earliest),
         ("refusingWrites", stats.refusing),
     ] {
         if let Some(known) = share {

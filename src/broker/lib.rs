@@ -20,6 +20,7 @@ mod membership;
 mod offsets;
 mod pull;
 mod query;
+mod rates;
 mod refusal;
 mod send;
 pub mod surroundings;
