@@ -70,7 +70,7 @@ fn forbidden_topic_names_are_refused_with_a_remark() {
 #[test]
 fn queue_ids_out_of_range_are_refused() {
     let (_cluster, mut wire) = cluster();
-    for queue in [4, i32::MAX] {
+    for queue in [-1, i32::MIN, 4, i32::MAX] {
         refused(&mut wire, send("T", queue, "", "x"), response::SYSTEM_ERROR, &["queue", &queue.to_string()]);
     }
     for queue in ["-1", "4", "2147483647"] {
@@ -93,6 +93,17 @@ fn queue_ids_out_of_range_are_refused() {
         refused(&mut wire, pull, response::SYSTEM_ERROR, &["queue", queue]);
     }
     refused(&mut wire, ask(request::GET_MAX_OFFSET, &[("topic", "T"), ("queueId", "99999999999")]), 1, &["queueId"]);
+    still_works(&mut wire, 1);
+}
+
+#[test]
+fn what_would_have_to_be_held_back_is_refused_and_never_shown_at_once() {
+    let (_cluster, mut wire) = cluster();
+    refused(&mut wire, send("T", 0, "DELAY\u{1}3\u{2}", "x"), response::MESSAGE_ILLEGAL, &["delay"]);
+    refused(&mut wire, send("T", 0, "TRAN_MSG\u{1}true\u{2}", "x"), response::NO_PERMISSION, &["transaction"]);
+    for code in [request::LOCK_BATCH_MQ, request::CONSUMER_SEND_MSG_BACK, request::END_TRANSACTION] {
+        refused(&mut wire, ask(code, &[]), response::REQUEST_CODE_NOT_SUPPORTED, &[&code.to_string()]);
+    }
     still_works(&mut wire, 1);
 }
 

@@ -213,8 +213,13 @@ async fn a_batch_is_stored_as_its_messages() {
         let whole = [1, 2].map(|messages| messages * (22 + 2 + 7)).contains(&end);
         assert_eq!(answer.code == response::SUCCESS, whole, "cut at {end}: {:?}", answer.remark);
     }
+    // Nor of one whose last message cannot be stored.
+    let mut half_good = body.clone();
+    send::push_batch_item(0, b"late", "DELAY\u{1}3", &mut half_good);
+    assert_eq!(asked.ask(batch(half_good)).await.code, response::MESSAGE_ILLEGAL);
+    assert_eq!(asked.send("T", b"after", "").await.fields.get("queueOffset"), Some("6"));
     let stored = asked.ask(queue_request(request::GET_MAX_OFFSET, "T", &[])).await;
-    assert_eq!(stored.fields.get("offset"), Some("6"));
+    assert_eq!(stored.fields.get("offset"), Some("7"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
