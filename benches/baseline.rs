@@ -3,6 +3,9 @@
 //! `cargo bench --bench baseline` prints one table. The load is a closed loop over one connection with a fixed number
 //! of requests in flight, each a SEND_MESSAGE_V2 (310) as a Java client sends it. CPU is the broker's own, from
 //! `/proc`: it moves far less than the rate on a machine that is shared.
+//!
+//! `cargo bench --bench baseline -- --against PORT PID` loads another broker that runs here in turns with this one:
+//! a ratio from one run holds where figures of two runs cannot be compared.
 
 use bytes::BytesMut;
 use protocol::{Command, code::request, code::response, frame, heartbeat::java_hash, send::SendHeader};
@@ -18,6 +21,8 @@ use std::{
 const BODY_LEN: usize = 1024;
 const ROUND: Duration = Duration::from_secs(2);
 const ROUNDS: usize = 5;
+/// USER_HZ, 100 on every Linux that Rust supports.
+const TICKS_PER_SECOND: f64 = 100.0;
 
 fn main() {
     // `cargo test --all-targets` runs benches too, with this flag missing: measuring there would only cost time.
@@ -31,37 +36,59 @@ fn main() {
 
     let dir = tempfile::tempdir().expect("a temporary folder");
     let broker = Broker::start(rmq, dir.path());
-    broker.connect().send(1, Duration::from_millis(200));
+    broker.target().connect().send(1, Duration::from_millis(200));
     println!("idle private memory    {:>10.1} MiB", broker.private_kib() as f64 / 1024.0);
-    println!("{:>9} {:>12} {:>12} {:>14} {:>10}", "in flight", "msg/s median", "best", "broker µs/msg", "p50 µs");
-    let mut rows: Vec<(usize, Vec<Sample>)> = [1, 16, 64].map(|flight| (flight, Vec::new())).into();
+    let mut targets = vec![("rmq", broker.target())];
+    targets.extend(other().map(|other| ("other", other)));
+    let mut rows: Vec<(&str, Target, usize, Vec<Sample>)> = Vec::new();
+    for flight in [1, 16, 64] {
+        rows.extend(targets.iter().map(|(name, target)| (*name, *target, flight, Vec::new())));
+    }
     for _ in 0..ROUNDS {
         // Interleaved, so that a busy minute of the machine falls on all of them.
-        for (flight, samples) in &mut rows {
-            let mut connection = broker.connect();
+        for (_, target, flight, samples) in &mut rows {
+            let mut connection = target.connect();
             connection.send(*flight, ROUND / 5);
-            let cpu = broker.cpu_ticks();
+            let cpu = target.cpu_ticks();
             let mut sample = connection.send(*flight, ROUND);
-            sample.cpu_us = (broker.cpu_ticks() - cpu) as f64 * 1e6 / ticks_per_second() / sample.messages as f64;
+            sample.cpu_us = (target.cpu_ticks() - cpu) as f64 * 1e6 / TICKS_PER_SECOND / sample.messages as f64;
             samples.push(sample);
         }
     }
-    for (flight, samples) in &rows {
+    println!(
+        "{:>9} {:>9} {:>12} {:>12} {:>14} {:>10}",
+        "in flight", "broker", "msg/s median", "best", "broker µs/msg", "p50 µs"
+    );
+    for (name, _, flight, samples) in &rows {
         let of = |what: fn(&Sample) -> f64| samples.iter().map(what).collect::<Vec<_>>();
         let rates = of(|sample| sample.messages as f64 / sample.seconds);
         let best = rates.iter().copied().fold(0.0, f64::max);
         let cpu = of(|sample| sample.cpu_us);
         let p50 = of(|sample| sample.p50_us);
-        println!("{flight:>9} {:>12.0} {best:>12.0} {:>14.2} {:>10.0}", median(&rates), median(&cpu), median(&p50));
+        println!(
+            "{flight:>9} {name:>9} {:>12.0} {best:>12.0} {:>14.2} {:>10.0}",
+            median(&rates),
+            median(&cpu),
+            median(&p50)
+        );
     }
     println!("private memory after   {:>10.1} MiB", broker.private_kib() as f64 / 1024.0);
+}
+
+/// The broker to compare with, if the command line names one.
+fn other() -> Option<Target> {
+    let args: Vec<String> = std::env::args().collect();
+    let at = args.iter().position(|arg| arg == "--against")?;
+    let number = |offset: usize| args.get(at + offset).and_then(|text| text.parse::<u32>().ok());
+    let (port, pid) = number(1).zip(number(2)).expect("--against PORT PID");
+    Some(Target { port: port as u16, pid })
 }
 
 fn cold_start(rmq: &str) -> f64 {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let start = Instant::now();
     let broker = Broker::start(rmq, dir.path());
-    broker.connect().send(1, Duration::ZERO);
+    broker.target().connect().send(1, Duration::ZERO);
     start.elapsed().as_secs_f64() * 1e3
 }
 
@@ -96,16 +123,8 @@ impl Broker {
         Self { process, port, _stdout: stdout }
     }
 
-    fn connect(&self) -> Connection {
-        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).expect("the broker listens");
-        stream.set_nodelay(true).expect("a TCP socket");
-        Connection { stream, input: BytesMut::new() }
-    }
-
-    fn cpu_ticks(&self) -> u64 {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.process.id())).expect("it runs");
-        let fields: Vec<&str> = stat.rsplit_once(')').expect("a name in parentheses").1.split_whitespace().collect();
-        fields[11..13].iter().map(|ticks| ticks.parse::<u64>().expect("a number")).sum()
+    fn target(&self) -> Target {
+        Target { port: self.port, pid: self.process.id() }
     }
 
     fn private_kib(&self) -> u64 {
@@ -122,6 +141,27 @@ impl Drop for Broker {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+    }
+}
+
+/// A broker to be loaded.
+#[derive(Clone, Copy)]
+struct Target {
+    port: u16,
+    pid: u32,
+}
+
+impl Target {
+    fn connect(self) -> Connection {
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).expect("the broker listens");
+        stream.set_nodelay(true).expect("a TCP socket");
+        Connection { stream, input: BytesMut::new() }
+    }
+
+    fn cpu_ticks(self) -> u64 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).expect("it runs");
+        let fields: Vec<&str> = stat.rsplit_once(')').expect("a name in parentheses").1.split_whitespace().collect();
+        fields[11..13].iter().map(|ticks| ticks.parse::<u64>().expect("a number")).sum()
     }
 }
 
@@ -207,11 +247,6 @@ fn free_port() -> u16 {
         .map(|at| 12_000 + seed.wrapping_mul(7).wrapping_add(at * 10) % 18_000)
         .find(|port| free(*port) && free(port - 2) && free(port + 1))
         .expect("free ports")
-}
-
-fn ticks_per_second() -> f64 {
-    // USER_HZ has been 100 on every Linux that Rust supports.
-    100.0
 }
 
 fn median(values: &[f64]) -> f64 {
