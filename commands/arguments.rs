@@ -88,7 +88,6 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Arguments {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use clap::CommandFactory;
 

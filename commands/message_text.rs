@@ -190,7 +190,6 @@ fn escaped(rest: &mut std::str::Chars<'_>) -> Result<u8, String> {
 
 #[cfg(test)]
 pub mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use client::{Message, Queue};
 

@@ -62,7 +62,6 @@ pub fn show(ms: i64) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     const JAN_2: i64 = 1_767_323_045_000;

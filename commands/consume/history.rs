@@ -94,7 +94,6 @@ impl Lane {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::message_text::tests::received;
     use client::{Client, ClientConfig};

@@ -81,7 +81,6 @@ fn render(style: &Style, first: bool, message: &Received, line: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::message_text::tests::received;
 

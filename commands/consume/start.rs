@@ -83,7 +83,6 @@ pub async fn span(consumer: &PullConsumer, in_group: bool, queue: Queue, from: &
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]

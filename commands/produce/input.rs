@@ -177,7 +177,6 @@ fn without_end(mut line: Vec<u8>) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use tokio::time::Instant;
 

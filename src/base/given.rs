@@ -255,7 +255,6 @@ fn unknown(key: &str, nearest: Option<&str>) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::settings::Kind;
 

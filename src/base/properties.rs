@@ -226,7 +226,6 @@ fn escape(text: &str, is_key: bool, out: &mut String) {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn pairs(text: &str) -> Vec<(String, String, usize)> {

@@ -244,7 +244,6 @@ macro_rules! without_effect {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use std::path::PathBuf;
 

@@ -52,7 +52,6 @@ pub fn choose(interfaces: &[Interface]) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn chosen(interfaces: &[(&str, &str)]) -> Option<String> {

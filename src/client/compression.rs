@@ -45,7 +45,6 @@ fn unfold_within(body: &Bytes, flag: SysFlag, limit: u64) -> io::Result<Bytes> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     const SQUEEZED: SysFlag = SysFlag(SysFlag::COMPRESSED);

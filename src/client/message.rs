@@ -207,7 +207,6 @@ impl Deref for Received {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]

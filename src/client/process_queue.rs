@@ -137,7 +137,6 @@ impl ProcessQueue {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::message::Message;
     use protocol::record::SysFlag;

@@ -222,7 +222,6 @@ fn no_queue(route: &Route) -> Error {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use protocol::route::{BrokerData, QueueData, TopicRoute};
 

@@ -169,7 +169,6 @@ fn readable(topic: &Arc<str>, route: &TopicRoute) -> Vec<Queue> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use protocol::route::QueueData;
 

@@ -198,7 +198,6 @@ pub(crate) fn may_retry(error: &Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     const BOUNDS: Bounds = Bounds { max_body: 10_000, compress_from: 4096 };

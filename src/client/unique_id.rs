@@ -80,7 +80,6 @@ fn month(now_ms: i64) -> (i64, i64) {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use std::collections::HashSet;
 

@@ -185,7 +185,6 @@ fn argv(exe: &Path, command: &str, node: &Node, more: impl IntoIterator<Item = O
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn planned(text: &str, before: impl Fn(&str) -> Option<u16>) -> Vec<Launch> {

@@ -175,7 +175,6 @@ pub(crate) fn tail(log_file: &Path, from: u64, lines: usize) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use std::os::unix::process::ExitStatusExt;
 

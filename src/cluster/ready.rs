@@ -72,7 +72,6 @@ impl Prober {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use protocol::{
         registration::{Register, RegisterBody},

@@ -83,7 +83,6 @@ fn failed(action: &'static str, path: PathBuf) -> impl FnOnce(io::Error) -> Erro
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]

@@ -124,7 +124,6 @@ impl Kv {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn entry(namespace: &str, key: &str, value: &str) -> KvEntry {

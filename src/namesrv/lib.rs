@@ -96,7 +96,6 @@ fn scan(tasks: &Tasks, directory: Arc<Directory>) {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use bytes::BytesMut;
     use protocol::{Command, code::request, frame, registration::Register};

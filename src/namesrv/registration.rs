@@ -110,7 +110,6 @@ fn check_addr(addr: &str) -> Result<(), Refused> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use protocol::code::request;
 

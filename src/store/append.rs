@@ -260,7 +260,6 @@ fn fan_out(parts: &Parts, batch: &AppendBatch, first: usize, placed: &[Placed]) 
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::{MessageStore, StoreConfig};
     use base::Clock;

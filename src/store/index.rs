@@ -199,7 +199,6 @@ fn file_name(now_ms: i64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn open(dir: &std::path::Path) -> Index {

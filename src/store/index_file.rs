@@ -265,7 +265,6 @@ impl IndexFile {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     const TINY: Geometry = Geometry { slots: 2, entries: 6 };

@@ -123,7 +123,6 @@ impl<'a> RecordView<'a> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use protocol::record::{Entry, NewRecord, decode, place};
 

@@ -1,6 +1,5 @@
 //! The table without sockets: brokers come, change and go.
 
-#![allow(clippy::unwrap_used)]
 use super::*;
 use protocol::route::TopicRoute;
 use tokio::sync::mpsc;
