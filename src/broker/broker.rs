@@ -13,7 +13,7 @@ use crate::{
     topics::{TopicRules, Topics},
 };
 use arc_swap::ArcSwap;
-use base::{Clock, Tasks};
+use base::{Clock, Disk, Tasks, durable::DurableFile};
 use parking_lot::Mutex;
 use remoting::{Limits, Names, server};
 use std::{
@@ -75,11 +75,16 @@ pub struct Broker {
 
 impl Broker {
     /// Opens the store, listens, and registers with `names`, which it waits for a few seconds at most; without names
-    /// it serves whoever knows its address.
+    /// it serves whoever knows its address. `disk` is what all its files are reached through.
     ///
     /// # Errors
     /// See [`StartError`]; nothing is left running.
-    pub async fn start(mut config: BrokerConfig, names: Option<Names>, clock: Clock) -> Result<Arc<Self>, StartError> {
+    pub async fn start(
+        mut config: BrokerConfig,
+        names: Option<Names>,
+        clock: Clock,
+        disk: &Disk,
+    ) -> Result<Arc<Self>, StartError> {
         let listen = SocketAddr::from((Ipv4Addr::UNSPECIFIED, config.listen_port));
         // The ports first: a broker that cannot listen must not touch the store of one that can.
         let open = |addr: SocketAddr| server::bind(addr).map_err(|source| StartError::Listen { addr, source });
@@ -92,10 +97,10 @@ impl Broker {
             .then(|| config.listen_port - 2)
             .map(|port| open(SocketAddr::new(listen.ip(), port)))
             .transpose()?;
-        let store = MessageStore::open(store_config(&config), clock.clone())?;
-        let table = |name: &str| config.store_path_root_dir.join("config").join(name);
+        let store = MessageStore::open(store_config(&config, disk), clock.clone())?;
+        let table = |name: &str| DurableFile::on(disk, config.store_path_root_dir.join("config").join(name));
         let broken = |name: &str| {
-            let file = table(name).display().to_string();
+            let file = table(name).path().display().to_string();
             move |source| StartError::Table { file, source }
         };
         let rules = topic_rules(&config);
@@ -286,7 +291,7 @@ fn topic_rules(config: &BrokerConfig) -> TopicRules {
     }
 }
 
-fn store_config(config: &BrokerConfig) -> StoreConfig {
+fn store_config(config: &BrokerConfig, disk: &Disk) -> StoreConfig {
     StoreConfig {
         root_dir: config.store_path_root_dir.clone(),
         commit_log_dir: Some(config.store_path_commit_log.clone()),
@@ -314,5 +319,6 @@ fn store_config(config: &BrokerConfig) -> StoreConfig {
         file_reserved_time_hours: u64::from(config.file_reserved_hours),
         check_crc_on_recover: config.check_crc_on_recover,
         message_delay_level: config.message_delay_level.clone(),
+        disk: disk.clone(),
     }
 }

@@ -3,11 +3,11 @@
 //! Appending is in `append.rs`; finding the end of what is good after a start, in `recovery.rs`.
 
 use crate::{
-    StoreConfig, StoreError, disk,
+    StoreConfig, StoreError,
     mapped_file::LogFile,
     view::{Found, RecordView, look, stated_size},
 };
-use base::Watermark;
+use base::{Disk, Watermark};
 use bytes::Bytes;
 use parking_lot::RwLock;
 use std::{path::PathBuf, sync::Arc};
@@ -15,6 +15,7 @@ use std::{path::PathBuf, sync::Arc};
 /// The files of the log, in order and without gaps, and how far it is written and flushed.
 #[derive(Debug)]
 pub(crate) struct CommitLog {
+    pub disk: Disk,
     pub dir: PathBuf,
     pub file_size: u64,
     /// First to last; never empty once something was appended.
@@ -29,6 +30,7 @@ impl CommitLog {
     /// The log of `files`, of which everything below `end` is good and on the disk.
     pub fn new(config: &StoreConfig, files: Vec<Arc<LogFile>>, end: u64) -> Self {
         Self {
+            disk: config.disk.clone(),
             dir: config.commit_log_path(),
             file_size: config.mapped_file_size_commit_log,
             files: RwLock::new(files),
@@ -58,9 +60,9 @@ impl CommitLog {
     /// Starts the file at `start`. Its name becomes durable with the next flush.
     pub fn add_file(&self, start: u64) -> Result<Arc<LogFile>, StoreError> {
         if self.files.read().is_empty() {
-            disk::create_dirs(&self.dir)?;
+            self.disk.create_dirs(&self.dir)?;
         }
-        let file = Arc::new(LogFile::create(&self.dir, start, self.file_size)?);
+        let file = Arc::new(LogFile::create(&self.disk, &self.dir, start, self.file_size)?);
         self.files.write().push(file.clone());
         Ok(file)
     }
@@ -70,7 +72,7 @@ impl CommitLog {
         let mut files = self.files.write();
         // The last file is where the appender is.
         if files.len() > 1 {
-            disk::remove_file(files[0].path())?;
+            self.disk.remove_file(files[0].path())?;
             files.remove(0);
         }
         Ok(())

@@ -3,6 +3,7 @@
 //! A plain struct: reading it from a properties file is the broker's work.
 
 use crate::StoreError;
+use base::Disk;
 use std::path::{Path, PathBuf};
 
 /// When a message counts as stored.
@@ -16,7 +17,7 @@ pub enum FlushDiskType {
 }
 
 /// Settings of a store. The field names are Apache RocketMQ's keys in snake case; units last.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct StoreConfig {
     /// Folder of everything: `storePathRootDir`.
     pub root_dir: PathBuf,
@@ -64,6 +65,8 @@ pub struct StoreConfig {
     pub check_crc_on_recover: bool,
     /// The delay of each level from 1, as in `1s 5s 10s`.
     pub message_delay_level: String,
+    /// The file system that the files lie on; for tests another than the system's.
+    pub disk: Disk,
 }
 
 impl Default for StoreConfig {
@@ -92,6 +95,7 @@ impl Default for StoreConfig {
             file_reserved_time_hours: 72,
             check_crc_on_recover: true,
             message_delay_level: "1s 5s 10s 30s 1m 2m 3m 4m 5m 6m 7m 8m 9m 10m 20m 30m 1h 2h".to_owned(),
+            disk: Disk::default(),
         }
     }
 }

@@ -6,7 +6,6 @@
 use crate::{
     StoreError,
     commit_log::CommitLog,
-    disk,
     health::Health,
     mapped_file::file_name,
     queue_files::{ENTRY_LEN, QueueEntry, QueueFiles, QueueSpace},
@@ -313,8 +312,9 @@ impl ConsumeQueue {
         let keep = file_name(keep as u64 * ENTRY_LEN as u64);
         let mut inner = self.inner.lock();
         inner.files.close();
-        for file in disk::list(&self.dir())?.into_iter().filter(|file| file.name < keep) {
-            disk::remove_file(&file.path)?;
+        let disk = &self.queues.space.disk;
+        for file in disk.list(&self.dir())?.into_iter().filter(|file| file.name < keep) {
+            disk.remove_file(&file.path)?;
         }
         Ok(())
     }
@@ -325,6 +325,6 @@ impl ConsumeQueue {
         inner.deleted = true;
         inner.tail = Vec::new();
         inner.files.close();
-        disk::remove_dirs(&self.dir())
+        Ok(self.queues.space.disk.remove_dirs(&self.dir())?)
     }
 }

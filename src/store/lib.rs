@@ -8,7 +8,6 @@ mod checkpoint;
 mod commit_log;
 mod config;
 mod consume_queue;
-mod disk;
 mod error;
 mod fanout;
 mod find;

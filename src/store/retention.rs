@@ -2,7 +2,7 @@
 //!
 //! When to do it is the broker's decision.
 
-use crate::{MessageStore, StoreError, disk};
+use crate::{MessageStore, StoreError};
 
 /// Log files deleted by one call at most, as in Apache RocketMQ.
 const MOST_FILES: usize = 10;
@@ -21,7 +21,7 @@ impl MessageStore {
         let _one_at_a_time = self.parts().flushing.1.lock();
         let mut deleted = 0;
         for path in self.parts().log.full_files() {
-            if deleted >= MOST_FILES || !expired(disk::modified_ms(&path)?) {
+            if deleted >= MOST_FILES || !expired(self.parts().config.disk.modified_ms(&path)?) {
                 break;
             }
             self.parts().log.delete_first()?;
@@ -46,11 +46,11 @@ impl MessageStore {
 
     /// Share of the log's file system that is used, 0 to 1; `None` if it cannot be read.
     pub fn log_disk_ratio(&self) -> Option<f64> {
-        disk::used_ratio(&self.parts().log.dir)
+        self.parts().config.disk.used_ratio(&self.parts().log.dir)
     }
 
     /// Share of the queues' file system that is used, 0 to 1; `None` if it cannot be read.
     pub fn queue_disk_ratio(&self) -> Option<f64> {
-        disk::used_ratio(&self.parts().queues.queues.space.dir)
+        self.parts().config.disk.used_ratio(&self.parts().queues.queues.space.dir)
     }
 }

@@ -39,7 +39,7 @@ impl MessageStore {
     /// [`StoreError::InUse`] if it is open already; files that do not fit; what the system says.
     pub fn open(config: StoreConfig, clock: Clock) -> Result<Arc<Self>, StoreError> {
         config.check()?;
-        let lock = StoreLock::take(&config.root_dir)?;
+        let lock = StoreLock::take(&config.disk, &config.root_dir)?;
         let parts = Arc::new(recovery::open(config, clock, &lock)?);
         let store = Self { parts: parts.clone(), threads: Mutex::default(), lock: Mutex::new(Some(lock)) };
         *store.threads.lock() = flush::start(&parts)?;
