@@ -11,6 +11,7 @@ mod cluster;
 mod cluster_command;
 mod cpp;
 mod hostile;
+mod kill;
 mod mixed;
 mod process;
 mod readme;
