@@ -318,6 +318,8 @@ fn store_config(config: &BrokerConfig, disk: &Disk) -> StoreConfig {
         access_message_in_memory_max_ratio: u64::from(config.access_message_in_memory_max_percent),
         file_reserved_time_hours: u64::from(config.file_reserved_hours),
         check_crc_on_recover: config.check_crc_on_recover,
+        check_crc_on_read: config.check_crc_on_read,
+        enabled_append_prop_crc: config.enabled_append_prop_crc,
         message_delay_level: config.message_delay_level.clone(),
         disk: disk.clone(),
     }

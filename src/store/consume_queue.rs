@@ -196,10 +196,16 @@ impl ConsumeQueue {
 
     /// Gives back offsets that were taken for records which could not be written.
     pub(crate) fn untake(&self) {
-        self.next.store(self.max_offset(), Ordering::Relaxed);
+        let inner = self.inner.lock();
+        self.next.store(inner.tail_start + inner.tail.len() as i64, Ordering::Relaxed);
     }
 
-    /// Adds the entry of the record that took the next offset; it becomes visible with [`ConsumeQueue::publish`].
+    /// The offset the next record gets.
+    pub(crate) fn next(&self) -> i64 {
+        self.next.load(Ordering::Relaxed)
+    }
+
+    /// Adds the entry of the record that took the next offset; it becomes visible with [`ConsumeQueue::show`].
     pub(crate) fn push(&self, entry: QueueEntry) {
         let mut inner = self.inner.lock();
         inner.tail.push(entry);
@@ -218,9 +224,9 @@ impl ConsumeQueue {
         }
     }
 
-    /// Makes everything pushed visible.
-    pub(crate) fn publish(&self) {
-        self.end.advance(self.next.load(Ordering::Relaxed) as u64);
+    /// Makes everything pushed below `end` visible.
+    pub(crate) fn show(&self, end: i64) {
+        self.end.advance(end as u64);
     }
 
     /// Offers an entry that recovery found in the log at `offset`.
@@ -236,7 +242,7 @@ impl ConsumeQueue {
             std::cmp::Ordering::Equal => {
                 self.take_offset();
                 self.push(entry);
-                self.publish();
+                self.show(offset + 1);
                 Offered::Taken
             }
         }

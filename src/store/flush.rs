@@ -88,6 +88,8 @@ impl Parts {
                 self.health.log_unsynced(&error);
                 return Err(error);
             }
+            // Who waits for the disk is told last: what it tells others can then be read.
+            self.unshown.lock().synced(to);
             self.log.flushed.advance(to);
         }
         self.checkpoint.note(Times { log_ms, ..Times::default() });

@@ -8,6 +8,7 @@ mod checkpoint;
 mod commit_log;
 mod config;
 mod consume_queue;
+mod damage;
 mod error;
 mod fanout;
 mod find;

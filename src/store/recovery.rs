@@ -94,6 +94,7 @@ pub(crate) fn open(config: StoreConfig, clock: Clock, lock: &StoreLock) -> Resul
         last_store_ms: AtomicI64::new(0),
         log_flush: Signal::default(),
         queue_flush: Signal::default(),
+        unshown: Mutex::default(),
         flushing: Default::default(),
         queues_unsynced: false.into(),
         counters: Counters::default(),

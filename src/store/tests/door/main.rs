@@ -8,3 +8,4 @@ mod model;
 mod pulls;
 mod recovery;
 mod support;
+mod trust;
