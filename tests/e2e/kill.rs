@@ -3,16 +3,15 @@
 //!
 //! `RMQ_TEST_KILLS` sets how many kills there are, `RMQ_TEST_SEED` repeats the choices of a run (not its timing).
 
-mod ledger;
 mod load;
 mod points;
 
 use crate::{
-    cluster::{broker_conf, free_port, rmq},
+    ledger::Ledger,
+    lone::{Lone, SMALL_AND_BUSY},
     process::Background,
     wire::Wire,
 };
-use ledger::Ledger;
 use points::Point;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use rustix::process::Signal;
@@ -114,9 +113,8 @@ struct Victim {
     rng: StdRng,
     /// What a failing test says of itself.
     story: Story,
-    addr: String,
-    conf: PathBuf,
-    dir: TempDir,
+    lone: Lone,
+    _dir: TempDir,
 }
 
 /// Told only if the test fails.
@@ -133,34 +131,16 @@ impl Drop for Story {
 impl Victim {
     fn new(mode: &str, seed: u64) -> Self {
         let dir = tempfile::tempdir_in(memory()).expect("the directory is writable");
-        let port = free_port();
-        let conf = dir.path().join("broker.conf");
-        // Every file is soon full and every timer soon due.
-        let more = format!(
-            "flushDiskType={mode}\nmappedFileSizeCommitLog=65536\nmappedFileSizeConsumeQueue=800\nmaxHashSlotNum=50\n\
-             maxIndexNum=400\nflushIntervalCommitLog=10\nflushCommitLogThoroughInterval=40\n\
-             flushIntervalConsumeQueue=10\nflushConsumeQueueThoroughInterval=30\nflushConsumerOffsetInterval=25\n\
-             maxTransferCountOnMessageInMemory=1000\n"
-        );
-        std::fs::write(&conf, broker_conf(dir.path(), port) + &more).expect("the directory is writable");
+        let lone = Lone::new(dir.path(), &format!("{SMALL_AND_BUSY}flushDiskType={mode}\n"));
         let story = Story(format!("{mode}, RMQ_TEST_SEED={seed}: the broker was ended"));
-        let rng = StdRng::seed_from_u64(seed);
-        Self { ledger: Ledger::default(), rng, story, addr: format!("127.0.0.1:{port}"), conf, dir }
-    }
-
-    fn start(&self, crash: Option<&Point>) -> Background {
-        let mut command = rmq(self.dir.path());
-        command.args(["broker", "-c"]).arg(&self.conf);
-        if let Some(point) = crash {
-            command.env("RMQ_TEST_CRASH", point.to_string());
-        }
-        Background::start("the broker", &mut command)
+        Self { ledger: Ledger::default(), rng: StdRng::seed_from_u64(seed), story, lone, _dir: dir }
     }
 
     /// From a start to a kill.
     fn live(&mut self, life: u64, tally: &mut Tally) {
         let point = self.rng.random_bool(0.6).then(|| Point::any(&mut self.rng));
-        let mut broker = self.start(point.as_ref());
+        let named = point.as_ref().map(ToString::to_string);
+        let mut broker = self.lone.begin(&[("RMQ_TEST_CRASH", named.as_deref().unwrap_or_default())]);
         if point.is_none() && self.rng.random_ratio(1, 10) {
             // While it starts.
             broker.ends_within(self.up_to(40));
@@ -169,7 +149,7 @@ impl Victim {
         if !broker.comes_to("boot success") {
             return self.killed(life, &mut broker, point, "starting", tally);
         }
-        let found = Wire::try_connect(&self.addr).is_ok_and(|mut wire| self.ledger.find_all(&mut wire));
+        let found = Wire::try_connect(&self.lone.addr).is_ok_and(|mut wire| self.ledger.find_all(&mut wire));
         if !found {
             return self.killed(life, &mut broker, point, "looking for what it acknowledged", tally);
         }
@@ -177,7 +157,7 @@ impl Victim {
         let stopped = self.rng.random_ratio(1, 10).then(|| self.up_to(8));
         let during = if stopped.is_some() { "stopping" } else { "load" };
         let seed = self.rng.random();
-        load::run(&self.addr, &self.ledger, seed, || {
+        load::run(&self.lone.addr, &self.ledger, seed, || {
             if !broker.ends_within(time) {
                 if let Some(time) = stopped {
                     broker.tell(Signal::TERM);
@@ -212,9 +192,8 @@ impl Victim {
     /// A last start, at which everything that was ever acknowledged must be there, and a clean stop.
     fn end(self, tally: &mut Tally) {
         self.ledger.forget_what_was_found();
-        let mut broker = self.start(None);
-        broker.wait_for("boot success");
-        assert!(self.ledger.find_all(&mut Wire::connect(&self.addr)), "it died");
+        let mut broker = self.lone.start(&[]);
+        assert!(self.ledger.find_all(&mut self.lone.connect()), "it died");
         assert!(broker.terminate().success(), "{}", broker.log());
         tally.stores += 1;
         tally.acknowledged += self.ledger.count();

@@ -12,6 +12,8 @@ mod cluster_command;
 mod cpp;
 mod hostile;
 mod kill;
+mod ledger;
+mod lone;
 mod mixed;
 mod process;
 mod readme;

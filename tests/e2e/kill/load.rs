@@ -1,7 +1,9 @@
 //! What the clients of a broker do until it dies: producers with many requests in flight, a consumer that commits.
 
-use super::ledger::{self, Ledger, QUEUES, Queue, body, properties};
-use crate::wire::{Wire, new_topic, send, send_batch};
+use crate::{
+    ledger::{self, Ledger, QUEUES, Queue, body, properties},
+    wire::{Wire, new_topic, send, send_batch},
+};
 use protocol::{
     Command,
     code::response,
