@@ -45,8 +45,15 @@ impl Index {
         let (disk, dir) = (config.disk.clone(), config.index_path());
         let geometry = Geometry { slots: config.max_hash_slot_num, entries: config.max_index_num };
         let mut files: Vec<Arc<IndexFile>> = Vec::new();
-        for listed in disk.list(&dir)? {
+        let all = disk.list(&dir)?;
+        let last = all.last().map(|file| file.name.clone());
+        for listed in all {
             if listed.is_dir || listed.name.len() != 17 || !listed.name.bytes().all(|byte| byte.is_ascii_digit()) {
+                continue;
+            }
+            if listed.len == 0 {
+                // A process was ended between making it and giving it its length.
+                disk.remove_file(&listed.path)?;
                 continue;
             }
             if listed.len != geometry.file_len() {
@@ -57,7 +64,9 @@ impl Index {
                 continue;
             }
             let file = IndexFile::open(&disk, listed.path.clone(), geometry)?;
-            if let Some(log_end) = relink_below.filter(|_| !file.is_full() || file.header().end_physical == 0)
+            // A full file was synced before the next one was made.
+            let unsure = Some(&listed.name) == last.as_ref() || !file.is_full() || file.header().end_physical == 0;
+            if let Some(log_end) = relink_below.filter(|_| unsure)
                 && !file.relink(log_end)?
             {
                 disk.remove_file(&listed.path)?;

@@ -269,7 +269,7 @@ fn offer(parts: &Parts, record: &RecordView<'_>, indexed: Option<i64>, fill_gaps
     let mut hashes = Vec::new();
     let plan = Plan::new(&topic, record.sys_flag(), &record.properties(), &mut hashes);
     parts.last_store_ms.store(record.store_ms(), Ordering::Release);
-    if let Some(index) = parts.index.as_ref().filter(|_| indexed.is_none_or(|last| physical_offset > last)) {
+    if let Some(index) = parts.index.as_ref().filter(|_| indexed.is_none_or(|last| physical_offset >= last)) {
         let keys = hashes.into_iter().map(|hash| Key { hash, physical_offset, store_ms: record.store_ms() });
         index.note(keys);
     }
