@@ -5,8 +5,8 @@
 //! - `RMQ_TEST_CRASH=WHEN:CALL:PART:N`, for example `after:sync:commitlog:3`: the process kills itself with SIGKILL
 //!   `before` the call, `after` it, or, of a write, `amid` it, with the first half written.
 //! - `RMQ_TEST_FAIL=ERRNO:CALL:PART:N`, for example `EIO:sync:commitlog:3`: the call fails with that error. `3+` is the
-//!   third and all that follow. Several are separated by commas. Nothing fails once the file exists that
-//!   `RMQ_TEST_FAIL_UNTIL` names.
+//!   third and all that follow. Several are separated by commas. If `RMQ_TEST_FAIL_FROM` names a file, nothing counts
+//!   before it exists; once the file exists that `RMQ_TEST_FAIL_UNTIL` names, nothing fails any more.
 
 use crate::failure::{Failure, Kind};
 use base::disk::{Call, Disk, Refused, Tap};
@@ -18,7 +18,7 @@ use std::{
     fs::OpenOptions,
     io,
     os::unix::fs::FileExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -40,12 +40,15 @@ pub fn disk() -> Result<Disk, Failure> {
     if crash.is_none() && fail.is_empty() {
         return Ok(Disk::default());
     }
-    Ok(Disk::with_tap(Arc::new(Points { crash, fail, until: read("RMQ_TEST_FAIL_UNTIL").map(PathBuf::from) })))
+    let path = |name: &str| read(name).map(PathBuf::from);
+    let (from, until) = (path("RMQ_TEST_FAIL_FROM"), path("RMQ_TEST_FAIL_UNTIL"));
+    Ok(Disk::with_tap(Arc::new(Points { crash, fail, from, until })))
 }
 
 struct Points {
     crash: Option<Crash>,
     fail: Vec<Fail>,
+    from: Option<PathBuf>,
     until: Option<PathBuf>,
 }
 
@@ -81,10 +84,14 @@ struct Fail {
 }
 
 impl Calls {
-    /// Whether `call` is one of them, and which, from 1.
-    fn count(&self, call: &Call<'_>) -> Option<u64> {
-        let is_one = call.name() == self.name && call.path().to_string_lossy().contains(&self.part);
-        is_one.then(|| self.seen.fetch_add(1, Ordering::Relaxed) + 1)
+    /// Whether `call` is one of them.
+    fn have(&self, call: &Call<'_>) -> bool {
+        call.name() == self.name && call.path().to_string_lossy().contains(&self.part)
+    }
+
+    /// Counts one; which it is, from 1.
+    fn count(&self) -> u64 {
+        self.seen.fetch_add(1, Ordering::Relaxed) + 1
     }
 }
 
@@ -104,7 +111,7 @@ impl Crash {
 
     /// Does not return if this is the call.
     fn meet(&self, when: When, call: &Call<'_>) {
-        if self.when != when || self.calls.count(call) != Some(self.nth) {
+        if self.when != when || !self.calls.have(call) || self.calls.count() != self.nth {
             return;
         }
         if let (When::Amid, Call::Write { path, at, data }) = (when, call)
@@ -141,8 +148,13 @@ impl Fail {
         Ok(Self { error, calls: calls(call, part)?, nth, sticky })
     }
 
-    fn is_due(&self, call: &Call<'_>) -> bool {
-        self.calls.count(call).is_some_and(|count| count == self.nth || self.sticky && count > self.nth)
+    fn is_about(&self, call: &Call<'_>) -> bool {
+        self.calls.have(call)
+    }
+
+    fn is_due(&self) -> bool {
+        let count = self.calls.count();
+        count == self.nth || self.sticky && count > self.nth
     }
 }
 
@@ -181,8 +193,9 @@ impl Tap for Points {
             crash.meet(When::Before, call);
             crash.meet(When::Amid, call);
         }
-        let healed = || self.until.as_deref().is_some_and(std::path::Path::exists);
-        match self.fail.iter().find(|fail| fail.is_due(call) && !healed()) {
+        let begun = || self.from.as_deref().is_none_or(Path::exists);
+        let healed = || self.until.as_deref().is_some_and(Path::exists);
+        match self.fail.iter().find(|fail| fail.is_about(call) && begun() && fail.is_due() && !healed()) {
             Some(fail) => Err(io::Error::from(fail.error).into()),
             None => Ok(()),
         }
@@ -198,7 +211,6 @@ impl Tap for Points {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::Path;
 
     #[test]
     fn what_cannot_be_a_point_is_refused() {
@@ -216,8 +228,8 @@ mod tests {
         let met = |text: &str| {
             let fail = Fail::parse(text).unwrap();
             let paths = ["/s/commitlog/0", "/s/index/0", "/s/commitlog/0", "/s/commitlog/1"];
-            let due = paths.map(|path| fail.is_due(&Call::Sync { path: Path::new(path) }));
-            assert!(!fail.is_due(&Call::Map { path: Path::new("/s/commitlog/0") }));
+            let due = paths.map(|path| fail.is_about(&Call::Sync { path: Path::new(path) }) && fail.is_due());
+            assert!(!fail.is_about(&Call::Map { path: Path::new("/s/commitlog/0") }));
             due
         };
         assert_eq!(met("EIO:sync:commitlog:2"), [false, false, true, false]);

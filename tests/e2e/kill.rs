@@ -8,7 +8,7 @@ mod points;
 
 use crate::{
     ledger::Ledger,
-    lone::{Lone, SMALL_AND_BUSY},
+    lone::{Lone, SMALL_AND_BUSY, SMALL_INDEX},
     process::Background,
     wire::Wire,
 };
@@ -28,8 +28,10 @@ use tempfile::TempDir;
 const KILLS: u64 = 300;
 /// Lives of a broker on one store.
 const LIVES: u64 = 25;
+/// After so many of them its files are looked through.
+const CHECKED: u64 = 8;
 /// A life ends after so long, ms, if its point was not met.
-const LONGEST_MS: u64 = 250;
+const LONGEST_MS: u64 = 150;
 
 /// What happened so far.
 #[derive(Default)]
@@ -41,6 +43,8 @@ struct Tally {
     /// Times each point was met.
     at_points: BTreeMap<String, u64>,
     stores: u64,
+    /// Times all files of a store were held against its history.
+    checks: u64,
     acknowledged: u64,
 }
 
@@ -53,6 +57,7 @@ impl Tally {
         self.at_times += other.at_times;
         self.at_edges += other.at_edges;
         self.stores += other.stores;
+        self.checks += other.checks;
         self.acknowledged += other.acknowledged;
         for (point, count) in other.at_points {
             *self.at_points.entry(point).or_default() += count;
@@ -82,10 +87,12 @@ fn killed_at_any_moment_a_broker_keeps_what_it_acknowledged() {
             }
         }
     });
-    let Tally { at_times, at_edges, at_points, stores, acknowledged } = &tally;
+    let Tally { at_times, at_edges, at_points, stores, checks, acknowledged } = &tally;
+    assert!(kills < KILLS || at_points.len() >= 40, "too few points were met: {at_points:?}");
     println!(
         "{} kills in {:.0} s with RMQ_TEST_SEED={seed}: {at_times} under load at random, {at_edges} while starting or \
-         stopping, {} at {} of {} points; {stores} stores, {acknowledged} messages acknowledged, none lost",
+         stopping, {} at {} of {} points; {stores} stores looked through {checks} times, \
+         {acknowledged} messages acknowledged, none lost",
         tally.kills(),
         begin.elapsed().as_secs_f64(),
         at_points.values().sum::<u64>(),
@@ -101,8 +108,14 @@ fn kill_often(mode: &'static str, seed: u64, kills: u64) -> Tally {
         let mut victim = Victim::new(mode, seed);
         for life in 0..LIVES.min(kills - tally.kills()) {
             victim.live(life, &mut tally);
+            if life % CHECKED == CHECKED - 1 {
+                victim.check(&mut tally);
+            }
         }
-        victim.end(&mut tally);
+        victim.ledger.forget_what_was_found();
+        victim.check(&mut tally);
+        tally.stores += 1;
+        tally.acknowledged += victim.ledger.count();
     }
     tally
 }
@@ -153,7 +166,7 @@ impl Victim {
         if !found {
             return self.killed(life, &mut broker, point, "looking for what it acknowledged", tally);
         }
-        let time = if point.is_some() { Duration::from_millis(LONGEST_MS) } else { self.up_to(150) };
+        let time = if point.is_some() { Duration::from_millis(LONGEST_MS) } else { self.up_to(100) };
         let stopped = self.rng.random_ratio(1, 10).then(|| self.up_to(8));
         let during = if stopped.is_some() { "stopping" } else { "load" };
         let seed = self.rng.random();
@@ -178,6 +191,7 @@ impl Victim {
         let log = broker.log();
         let met = point.as_ref().filter(|_| log.contains("crash point:"));
         let how = met.map_or_else(|| "at random".to_owned(), ToString::to_string);
+        self.ledger.crashed();
         _ = write!(self.story.0, "\n  life {life}, {during}: {how}");
         assert!(!log.contains("panicked"), "{log}");
         use std::os::unix::process::ExitStatusExt;
@@ -189,14 +203,13 @@ impl Victim {
         }
     }
 
-    /// A last start, at which everything that was ever acknowledged must be there, and a clean stop.
-    fn end(self, tally: &mut Tally) {
-        self.ledger.forget_what_was_found();
+    /// A start, at which everything that was acknowledged must be there, a clean stop, and a look through its files.
+    fn check(&mut self, tally: &mut Tally) {
         let mut broker = self.lone.start(&[]);
-        assert!(self.ledger.find_all(&mut self.lone.connect()), "it died");
+        assert!(self.ledger.find_all(&mut self.lone.connect()), "it ended");
         assert!(broker.terminate().success(), "{}", broker.log());
-        tally.stores += 1;
-        tally.acknowledged += self.ledger.count();
+        self.ledger.check_files(&self.lone.store, SMALL_INDEX);
+        tally.checks += 1;
     }
 }
 

@@ -1,20 +1,24 @@
 //! What a broker promised its clients: every acknowledged message with its place, every topic, every offset. Held against
-//! what it answers after it was killed and started again.
+//! what it answers after it was killed and started again ([`Ledger::find_all`]), and against its files when it has stopped
+//! ([`Ledger::check_files`]).
 
-use crate::wire::{Wire, ask};
+use crate::wire::{Wire, ask, send};
 use protocol::{
     Command,
     code::{request, response},
     pull::{OffsetAnswer, Pull, PullAnswer, QueryOffset, UpdateOffset, pull_flag},
-    record,
+    record::{self, MessageId},
+    send::SendAnswer,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::Path,
     sync::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering},
     },
 };
+use witness::{Expect, Geometry, History, Store, body_of, check, report};
 
 /// The group whose offsets are committed.
 pub const GROUP: &str = "readers";
@@ -29,6 +33,7 @@ pub type Queue = (Arc<str>, i32);
 pub struct Ledger {
     next_id: AtomicU64,
     state: Mutex<State>,
+    history: History,
 }
 
 #[derive(Default)]
@@ -52,10 +57,8 @@ struct Acked {
 /// The body of message `id`: its id, then something of a length that depends on the id.
 pub fn body(id: u64) -> Vec<u8> {
     let mixed = id.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let mut body = format!("id={id};").into_bytes();
-    let len = body.len() + (mixed >> 32) as usize % 500;
-    body.resize(len, b'a' + (mixed >> 59) as u8 % 26);
-    body
+    let rest = vec![b'a' + (mixed >> 59) as u8 % 26; (mixed >> 32) as usize % 500];
+    body_of(&id.to_string(), &rest)
 }
 
 /// The properties of message `id`.
@@ -102,9 +105,31 @@ impl Ledger {
         self.state.lock().expect("no one panics holding it")
     }
 
-    /// An id that no message has.
-    pub fn new_id(&self) -> u64 {
-        self.next_id.fetch_add(1, Ordering::Relaxed)
+    /// A message that is about to be sent to a topic: its id.
+    pub fn attempt(&self, topic: &str) -> u64 {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        self.history.attempt(&id.to_string(), topic, &body(id));
+        id
+    }
+
+    /// A consumer was given a message.
+    pub fn delivered(&self, record: &record::Record) {
+        let text = record.body.strip_prefix(b"id=").and_then(|rest| rest.split(|byte| *byte == b';').next());
+        let id = text.and_then(|id| std::str::from_utf8(id).ok()).expect("every message has an id");
+        self.history.delivered(GROUP, &record.topic, record.queue_id, record.queue_offset, id);
+    }
+
+    /// The broker was killed.
+    pub fn crashed(&self) {
+        self.history.crashed();
+    }
+
+    /// Holds all that ever happened against the files of a broker that has stopped cleanly.
+    #[track_caller]
+    pub fn check_files(&self, store: &Path, index: Geometry) {
+        self.history.offsets_saved();
+        let broken = check(&self.history, &Store::read(store, index), Expect::all());
+        assert!(broken.is_empty(), "{}", report(&broken));
     }
 
     /// Some topic that the broker has said to have made.
@@ -119,9 +144,39 @@ impl Ledger {
         self.state().topics.insert(topic.into());
     }
 
-    /// The broker has acknowledged a message.
+    /// The answer to a send of these messages: notes what it acknowledges.
     #[track_caller]
-    pub fn acknowledged(&self, queue: &Queue, offset: i64, id: u64, physical: i64) {
+    pub fn answered(&self, queue: &Queue, ids: &[u64], answer: &Command) {
+        if answer.code != response::SUCCESS {
+            return;
+        }
+        let place: SendAnswer = answer.header().expect("an answer to a send");
+        assert_eq!((place.queue_id, place.msg_id.split(',').count()), (queue.1, ids.len()), "{place:?}");
+        for ((id, at), message_id) in ids.iter().zip(place.queue_offset..).zip(place.msg_id.split(',')) {
+            let physical = MessageId::parse(message_id).expect("an id").physical_offset;
+            self.acknowledged(queue, at, *id, physical);
+        }
+    }
+
+    /// Sends so many messages at once to a queue and returns the answers, in the order of the messages.
+    #[track_caller]
+    pub fn send(&self, wire: &mut Wire, queue: &Queue, count: usize) -> Vec<Command> {
+        let ids: Vec<_> = (0..count).map(|_| self.attempt(&queue.0)).collect();
+        let numbers = wire.submit(ids.iter().map(|id| send(&queue.0, queue.1, &properties(*id), body(*id))));
+        let mut answers = BTreeMap::new();
+        while answers.len() < count {
+            let answer = wire.receive().expect("the broker hung up");
+            answers.insert(answer.opaque, answer);
+        }
+        for (id, number) in ids.iter().zip(numbers) {
+            self.answered(queue, &[*id], &answers[&number]);
+        }
+        answers.into_values().collect()
+    }
+
+    #[track_caller]
+    fn acknowledged(&self, queue: &Queue, offset: i64, id: u64, physical: i64) {
+        self.history.acked(&id.to_string(), queue.1, offset, physical, false);
         let mut state = self.state();
         state.count += 1;
         let before = state.acked.entry(queue.clone()).or_default().insert(offset, Acked { id, physical });
@@ -144,7 +199,11 @@ impl Ledger {
         let (topic, queue_id) = (queue.0.to_string(), queue.1);
         let update = UpdateOffset { consumer_group: GROUP.into(), topic, queue_id, commit_offset: offset };
         let answer = wire.try_call(Command::request(request::UPDATE_CONSUMER_OFFSET).with_header(&update));
-        answer.is_some_and(|answer| answer.code == response::SUCCESS)
+        let done = answer.is_some_and(|answer| answer.code == response::SUCCESS);
+        if done {
+            self.history.committed(GROUP, &queue.0, queue.1, offset);
+        }
+        done
     }
 
     /// All messages are to be looked for again.

@@ -10,6 +10,7 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
 };
+use witness::Geometry;
 
 /// A broker's settings and place; it runs only while a [`Background`] of [`Lone::start`] lives.
 pub struct Lone {
@@ -22,6 +23,8 @@ pub struct Lone {
     home: PathBuf,
 }
 
+/// The index of [`SMALL_AND_BUSY`].
+pub const SMALL_INDEX: Geometry = Geometry { slots: 50, entries: 400 };
 /// Small files, so that they are often full, and short periods, so that everything is soon written: lines of settings.
 pub const SMALL_AND_BUSY: &str = "mappedFileSizeCommitLog=65536\nmappedFileSizeConsumeQueue=800\nmaxHashSlotNum=50\n\
      maxIndexNum=400\nflushIntervalCommitLog=10\nflushCommitLogThoroughInterval=40\nflushIntervalConsumeQueue=10\n\

@@ -10,6 +10,7 @@ mod clients;
 mod cluster;
 mod cluster_command;
 mod cpp;
+mod failing_disk;
 mod hostile;
 mod kill;
 mod ledger;

@@ -200,6 +200,16 @@ impl Background {
         self.log.wait_for(time, |state| state.writers == 0)
     }
 
+    /// Waits until `holds`, looking again and again while it runs.
+    #[track_caller]
+    pub fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !holds() {
+            let ended = self.ends_within(Duration::from_millis(10));
+            assert!(!ended && Instant::now() < deadline, "{}: never {what}:\n{}", self.name, self.log());
+        }
+    }
+
     /// All it has printed so far.
     pub fn log(&self) -> String {
         self.log.state.lock().expect("no one panics holding it").text.clone()

@@ -4,19 +4,13 @@ use crate::{
     ledger::{self, Ledger, QUEUES, Queue, body, properties},
     wire::{Wire, new_topic, send, send_batch},
 };
-use protocol::{
-    Command,
-    code::response,
-    pull::PullAnswer,
-    record::MessageId,
-    send::{SendAnswer, push_batch_item},
-};
+use protocol::{Command, code::response, pull::PullAnswer, record, send::push_batch_item};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use std::{collections::HashMap, sync::Arc, thread};
 
 const PRODUCERS: u64 = 3;
 /// Requests without an answer on one connection.
-const IN_FLIGHT: usize = 24;
+const IN_FLIGHT: usize = 16;
 /// Topics of one store.
 const TOPICS: usize = 6;
 
@@ -54,15 +48,9 @@ fn produce(addr: &str, ledger: &Ledger, mut rng: StdRng) {
             continue;
         }
         let Some(answer) = wire.receive() else { return };
-        let ((topic, queue), ids) = waiting.remove(&answer.opaque).expect("it answers a request");
+        let (queue, ids) = waiting.remove(&answer.opaque).expect("it answers a request");
         assert_eq!(answer.code, response::SUCCESS, "{:?}", answer.remark);
-        let place: SendAnswer = answer.header().expect("an answer to a send");
-        assert_eq!((place.queue_id, place.msg_id.split(',').count()), (queue, ids.len()), "{place:?}");
-        let queue = (topic, queue);
-        for ((id, at), message_id) in ids.into_iter().zip(place.queue_offset..).zip(place.msg_id.split(',')) {
-            let physical = MessageId::parse(message_id).expect("an id").physical_offset;
-            ledger.acknowledged(&queue, at, id, physical);
-        }
+        ledger.answered(&queue, &ids, &answer);
         // A topic that was made by sending to it.
         ledger.topic_made(&queue.0);
     }
@@ -73,14 +61,14 @@ fn new_request(ledger: &Ledger, rng: &mut StdRng) -> (Command, Sent) {
     let topic = known.unwrap_or_else(|| format!("made-by-sending-{}", rng.random_range(0..TOPICS / 2)).into());
     let queue = (topic, rng.random_range(0..QUEUES));
     if rng.random_ratio(1, 6) {
-        let ids: Vec<_> = (0..rng.random_range(1..10)).map(|_| ledger.new_id()).collect();
+        let ids: Vec<_> = (0..rng.random_range(1..10)).map(|_| ledger.attempt(&queue.0)).collect();
         let mut batch = Vec::new();
         ids.iter().for_each(|id| push_batch_item(0, &body(*id), &properties(*id), &mut batch));
         let mut request = send_batch(&queue.0, batch);
         request.fields.set("e", &queue.1.to_string());
         return (request, (queue, ids));
     }
-    let id = ledger.new_id();
+    let id = ledger.attempt(&queue.0);
     let mut properties = properties(id);
     if rng.random_ratio(1, 10) {
         properties.push_str("WAIT\u{1}false\u{2}");
@@ -111,6 +99,8 @@ fn consume_until_the_end(mut wire: Wire, ledger: &Ledger, mut rng: StdRng) -> Op
         let at = ledger::offset_in(&wire.try_call(ledger::query_offset(&queue))?).unwrap_or(0);
         let answer = wire.try_call(ledger::pull(&queue, at))?;
         let header: PullAnswer = answer.header().expect("an answer to a pull");
+        let records = record::decode_all(answer.body.to_bytes(), true).expect("whole records");
+        records.iter().for_each(|record| ledger.delivered(record));
         if answer.code == response::SUCCESS && !ledger.commit(&mut wire, &queue, header.next_begin_offset) {
             return None;
         }
