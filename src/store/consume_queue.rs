@@ -200,6 +200,11 @@ impl ConsumeQueue {
         self.next.store(inner.tail_start + inner.tail.len() as i64, Ordering::Relaxed);
     }
 
+    /// Where the record of the last entry ends in the log.
+    pub(crate) fn physical_end(&self) -> i64 {
+        self.inner.lock().physical_end
+    }
+
     /// The offset the next record gets.
     pub(crate) fn next(&self) -> i64 {
         self.next.load(Ordering::Relaxed)
@@ -240,12 +245,17 @@ impl ConsumeQueue {
             std::cmp::Ordering::Greater => Offered::Gap,
             std::cmp::Ordering::Less => Offered::Restarted,
             std::cmp::Ordering::Equal => {
-                self.take_offset();
-                self.push(entry);
-                self.show(offset + 1);
+                self.add(entry);
                 Offered::Taken
             }
         }
+    }
+
+    /// Adds an entry at the next offset and shows it: for recovery.
+    pub(crate) fn add(&self, entry: QueueEntry) {
+        let offset = self.take_offset();
+        self.push(entry);
+        self.show(offset + 1);
     }
 
     fn note_use(&self, inner: &mut Inner) {
@@ -269,6 +279,10 @@ impl ConsumeQueue {
     /// Returns whether it is still busy.
     pub(crate) fn settle(&self, least_bytes: u64) -> Result<bool, StoreError> {
         let mut inner = self.inner.lock();
+        if inner.deleted {
+            inner.busy = false;
+            return Ok(false);
+        }
         let unwritten = inner.tail_start + inner.tail.len() as i64 - inner.written;
         if unwritten as u64 * ENTRY_LEN as u64 >= least_bytes {
             self.write_out(&mut inner)?;
@@ -283,7 +297,6 @@ impl ConsumeQueue {
             }
         }
         inner.used = false;
-        inner.busy &= !inner.deleted;
         Ok(inner.busy)
     }
 

@@ -4,11 +4,13 @@
 //! Knows no socket, no consumer and no configuration file. The door is [`MessageStore`].
 
 mod append;
+mod catch_up;
 mod checkpoint;
 mod commit_log;
 mod config;
 mod consume_queue;
 mod damage;
+mod deleted;
 mod error;
 mod fanout;
 mod find;
@@ -24,6 +26,7 @@ mod queue_load;
 mod queue_table;
 mod queue_time;
 mod recovery;
+mod resync;
 mod retention;
 mod scan;
 mod stats;

@@ -150,7 +150,12 @@ impl MessageStore {
     /// A file that cannot be removed.
     pub fn delete_topic(&self, topic: &str) -> Result<bool, StoreError> {
         // No record may be on its way into the queues.
-        let _appender = self.parts.appender.lock();
+        let appender = self.parts.appender.lock();
+        if !self.parts.queues.has_topic(topic) {
+            return Ok(false);
+        }
+        // First, or a crash would bring the queues back, from the records that the next start reads.
+        self.parts.deleted.note(topic, appender.end(), self.parts.log.min_offset())?;
         self.parts.queues.delete_topic(topic)
     }
 
