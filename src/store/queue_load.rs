@@ -15,6 +15,9 @@ const CHECKED_FILES: usize = 3;
 const FIRST_LOOK: usize = 200 * ENTRY_LEN;
 const LATER_LOOK: usize = 4000 * ENTRY_LEN;
 
+/// Paths of a queue's files by the first entry of each.
+type QueueFilesFound = Vec<(i64, PathBuf)>;
+
 /// A queue as found on disk: the entries `first..end` are there.
 #[derive(Debug)]
 pub(crate) struct FoundQueue {
@@ -23,7 +26,7 @@ pub(crate) struct FoundQueue {
     first: i64,
     end: i64,
     /// Paths by first entry; without gaps.
-    files: Vec<(i64, PathBuf)>,
+    files: QueueFilesFound,
     first_entry: Option<QueueEntry>,
     last: Option<QueueEntry>,
     /// Why its files are of no use: they do not follow each other, or have other sizes than they should.
@@ -54,8 +57,8 @@ fn files_of(
     space: &QueueSpace,
     dir: &Path,
     after_abort: bool,
-) -> Result<(Vec<(i64, PathBuf)>, Option<String>), StoreError> {
-    let mut files: Vec<(i64, PathBuf)> = Vec::new();
+) -> Result<(QueueFilesFound, Option<String>), StoreError> {
+    let mut files = QueueFilesFound::new();
     let mut broken = None;
     let mut listed = space.disk.list(dir)?;
     listed.retain(|file| !file.is_dir && file.name.len() == 20 && file.name.bytes().all(|byte| byte.is_ascii_digit()));
