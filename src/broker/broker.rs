@@ -9,6 +9,7 @@ use crate::{
     groups::Groups,
     offsets::Offsets,
     rates::Rates,
+    retention::{self, Retention},
     send::Sends,
     topics::{TopicRules, Topics},
 };
@@ -22,7 +23,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use store::{FlushDiskType, MessageStore, StoreConfig, StoreError};
+use store::{DiskSpace, FlushDiskType, MessageStore, StoreConfig, StoreError};
 
 /// How often silent clients are looked for.
 const EXPIRY_PERIOD: Duration = Duration::from_secs(10);
@@ -66,6 +67,7 @@ pub struct Broker {
     clients: Clients,
     announcer: Announcer,
     rates: Rates,
+    retention: Retention,
     clock: Clock,
     started_ms: i64,
     /// Buffers of reads that are done, for the next ones.
@@ -79,7 +81,20 @@ impl Broker {
     ///
     /// # Errors
     /// See [`StartError`]; nothing is left running.
-    pub async fn start(mut config: BrokerConfig, names: Option<Names>, clock: Clock) -> Result<Arc<Self>, StartError> {
+    pub async fn start(config: BrokerConfig, names: Option<Names>, clock: Clock) -> Result<Arc<Self>, StartError> {
+        Self::start_on(DiskSpace::default(), config, names, clock).await
+    }
+
+    /// The same on disks that are as full as `disks` says.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_on(
+        disks: DiskSpace,
+        mut config: BrokerConfig,
+        names: Option<Names>,
+        clock: Clock,
+    ) -> Result<Arc<Self>, StartError> {
         let listen = SocketAddr::from((Ipv4Addr::UNSPECIFIED, config.listen_port));
         // The ports first: a broker that cannot listen must not touch the store of one that can.
         let open = |addr: SocketAddr| server::bind(addr).map_err(|source| StartError::Listen { addr, source });
@@ -92,7 +107,8 @@ impl Broker {
             .then(|| config.listen_port - 2)
             .map(|port| open(SocketAddr::new(listen.ip(), port)))
             .transpose()?;
-        let store = MessageStore::open(store_config(&config), clock.clone())?;
+        let store = MessageStore::open(StoreConfig { disk_space: disks, ..store_config(&config) }, clock.clone())?;
+        store.check_space(retention::refuse_over(&config));
         let table = |name: &str| config.store_path_root_dir.join("config").join(name);
         let broken = |name: &str| {
             let file = table(name).display().to_string();
@@ -108,6 +124,7 @@ impl Broker {
             clients: Clients::new(clock.clone()),
             announcer: Announcer::new(names.unwrap_or_default()),
             rates: Rates::default(),
+            retention: Retention::default(),
             started_ms: clock.now_ms(),
             spare_sends: Mutex::default(),
             tasks: Tasks::default(),
@@ -149,6 +166,8 @@ impl Broker {
         });
         let me = self.clone();
         self.tasks.every("note rates", RATES_PERIOD, move || me.rates.note(&me.store.stats(), me.clock.now_ms()));
+        let (me, shutdown) = (self.clone(), self.tasks.shutdown().clone());
+        self.tasks.spawn("retention", retention::run(me, shutdown));
         let me = self.clone();
         self.tasks.every("expire clients", EXPIRY_PERIOD, move || me.clients.expire(|group| me.tells_members(group)));
     }
@@ -235,6 +254,11 @@ impl Broker {
         &self.rates
     }
 
+    /// What is to be deleted.
+    pub fn retention(&self) -> &Retention {
+        &self.retention
+    }
+
     /// The clock.
     pub fn clock(&self) -> &Clock {
         &self.clock
@@ -311,8 +335,8 @@ fn store_config(config: &BrokerConfig) -> StoreConfig {
         max_transfer_bytes_on_message_in_disk: config.max_transfer_bytes_on_disk as usize,
         max_transfer_count_on_message_in_disk: config.max_transfer_count_on_disk as usize,
         access_message_in_memory_max_ratio: u64::from(config.access_message_in_memory_max_percent),
-        file_reserved_time_hours: u64::from(config.file_reserved_hours),
         check_crc_on_recover: config.check_crc_on_recover,
         message_delay_level: config.message_delay_level.clone(),
+        ..StoreConfig::default()
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A plain struct: reading it from a properties file is the broker's work.
 
-use crate::StoreError;
+use crate::{DiskSpace, StoreError};
 use std::path::{Path, PathBuf};
 
 /// When a message counts as stored.
@@ -16,7 +16,7 @@ pub enum FlushDiskType {
 }
 
 /// Settings of a store. The field names are Apache RocketMQ's keys in snake case; units last.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct StoreConfig {
     /// Folder of everything: `storePathRootDir`.
     pub root_dir: PathBuf,
@@ -58,12 +58,12 @@ pub struct StoreConfig {
     pub max_transfer_count_on_message_in_disk: usize,
     /// Share of the machine's memory, in per cent, that the newest messages are assumed to stay in.
     pub access_message_in_memory_max_ratio: u64,
-    /// Hours after which a log file is deleted.
-    pub file_reserved_time_hours: u64,
     /// Whether recovery checks the bodies' CRC.
     pub check_crc_on_recover: bool,
     /// The delay of each level from 1, as in `1s 5s 10s`.
     pub message_delay_level: String,
+    /// How full the disks are.
+    pub disk_space: DiskSpace,
 }
 
 impl Default for StoreConfig {
@@ -89,9 +89,9 @@ impl Default for StoreConfig {
             max_transfer_bytes_on_message_in_disk: 64 << 10,
             max_transfer_count_on_message_in_disk: 8,
             access_message_in_memory_max_ratio: 40,
-            file_reserved_time_hours: 72,
             check_crc_on_recover: true,
             message_delay_level: "1s 5s 10s 30s 1m 2m 3m 4m 5m 6m 7m 8m 9m 10m 20m 30m 1h 2h".to_owned(),
+            disk_space: DiskSpace::default(),
         }
     }
 }

@@ -7,4 +7,5 @@ mod lifecycle;
 mod model;
 mod pulls;
 mod recovery;
+mod retention;
 mod support;
