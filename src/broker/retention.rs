@@ -115,21 +115,21 @@ pub async fn run(broker: Arc<Broker>, shutdown: CancellationToken) {
 /// Does what is due. Blocks. Returns whether messages are refused for a full disk, and whether the operator was warned
 /// that a disk fills up and nothing may be deleted.
 fn look(broker: &Broker, round: bool, asked: Asked, warned: bool, stop: &CancellationToken) -> (bool, bool) {
-    if asked.topics {
-        match broker.store().clean_unused(|topic| broker.topics().find(topic).is_some()) {
-            Ok(unused) => unused.iter().for_each(|topic| tracing::info!(%topic, "queues of an unknown topic deleted")),
-            Err(error) => failed(&error),
-        }
-    }
-    if asked.queues {
-        logged(|removed| broker.store().delete_what_leads_nowhere(removed));
-    }
     if asked.files {
         for _ in 0..ROUNDS_OF_AN_ORDER {
             let rules = RetentionRules { asked: true, ..rules(broker) };
             if stop.is_cancelled() || !logged(|removed| broker.store().delete_expired(&rules, removed)) {
                 break;
             }
+        }
+    }
+    if asked.queues {
+        logged(|removed| broker.store().delete_what_leads_nowhere(removed));
+    }
+    if asked.topics {
+        match broker.store().clean_unused(|topic| broker.topics().find(topic).is_some()) {
+            Ok(unused) => unused.iter().for_each(|topic| tracing::info!(%topic, "queues of an unknown topic deleted")),
+            Err(error) => failed(&error),
         }
     }
     let rules = rules(broker);

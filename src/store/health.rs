@@ -78,6 +78,8 @@ impl Health {
 
     fn change(&self, change: impl FnOnce(&mut Reasons)) {
         let mut reasons = self.reasons.lock();
+        // Whoever asks meanwhile waits for the lock: what the log says is so by then.
+        self.refusing.store(true, Ordering::Release);
         change(&mut reasons);
         let Reasons { log, disk, queues, index } = &*reasons;
         let any = [log, disk, queues, index].into_iter().any(Option::is_some);
