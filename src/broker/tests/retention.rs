@@ -18,7 +18,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 use store::DiskSpace;
 
@@ -41,7 +41,7 @@ impl Kept {
     /// It looks for files to delete every millisecond, and finds none: no hour of `deleteWhen` is near.
     async fn start(set: impl FnOnce(&mut BrokerConfig)) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).expect("later than 1970").as_millis() as i64;
+        let now_ms = Clock::System.now_ms();
         // Ahead, so that every file is more than an hour old.
         let clock = Clock::manual(now_ms + 2 * HOUR_MS);
         let mut config = BrokerConfig {
@@ -85,13 +85,13 @@ impl Kept {
     }
 
     async fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
-        for _ in 0..10_000 {
-            if holds(self) {
-                return;
+        let waited = async {
+            while !holds(self) {
+                self.round().await;
             }
-            self.round().await;
-        }
-        panic!("not until {what}: {:?}", self.log_files());
+        };
+        let holds = tokio::time::timeout(PATIENCE, waited).await;
+        assert!(holds.is_ok(), "waited long enough until {what}: {:?}", self.log_files());
     }
 
     /// Stores messages past this many files, without a socket.

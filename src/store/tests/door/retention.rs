@@ -9,7 +9,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, UNIX_EPOCH},
 };
 use store::{DiskSpace, MessageStore, PullSpec, PullStatus, Reason, Removed, RetentionRules, StoreConfig, StoreError};
 
@@ -106,7 +106,7 @@ fn old_files_go_in_the_hour_and_only_those_and_never_the_last() {
     let store = open(dir.path());
     fill(&store, 5);
     assert_eq!(log_files(dir.path()).len(), 6);
-    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
+    let now_ms = Clock::System.now_ms();
     age(dir.path(), 2);
     assert!(delete(&store, &RetentionRules { now_ms, ..NOTHING }).is_empty(), "not in this hour");
     let hour = RetentionRules { now_ms, hour_has_come: true, ..NOTHING };
@@ -311,7 +311,7 @@ fn an_operator_who_asks_gets_old_files_deleted_at_any_hour() {
     let store = open(dir.path());
     fill(&store, 4);
     age(dir.path(), 1);
-    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
+    let now_ms = Clock::System.now_ms();
     let asked = RetentionRules { now_ms, asked: true, ..NOTHING };
     assert_eq!(of_log(&delete(&store, &asked)), [&Reason::Asked]);
     assert!(of_log(&delete(&store, &asked)).is_empty());
