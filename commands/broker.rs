@@ -103,7 +103,7 @@ pub fn run(arguments: Arguments, log_level: Option<log::Level>) -> Result<(), Fa
         log_level,
         &notices,
         async {
-            let broker = Broker::start(config, names, base::Clock::System).await;
+            let broker = Broker::start(config, names, base::Clock::System, &base::Disk::default()).await;
             broker.map_err(|error| Failure::new(Kind::Failed, error))
         },
         |broker: &Arc<Broker>| boot_line(&name, &broker.advertised().to_string(), names_at.as_deref()),

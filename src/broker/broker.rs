@@ -14,7 +14,7 @@ use crate::{
     topics::{TopicRules, Topics},
 };
 use arc_swap::ArcSwap;
-use base::{Clock, Tasks};
+use base::{Clock, Disk, Tasks, durable::DurableFile};
 use parking_lot::Mutex;
 use remoting::{Limits, Names, server};
 use std::{
@@ -23,7 +23,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use store::{DiskSpace, FlushDiskType, MessageStore, StoreConfig, StoreError};
+use store::{FlushDiskType, MessageStore, StoreConfig, StoreError};
 
 /// How often silent clients are looked for.
 const EXPIRY_PERIOD: Duration = Duration::from_secs(10);
@@ -77,23 +77,15 @@ pub struct Broker {
 
 impl Broker {
     /// Opens the store, listens, and registers with `names`, which it waits for a few seconds at most; without names
-    /// it serves whoever knows its address.
+    /// it serves whoever knows its address. `disk` is what all its files are reached through.
     ///
     /// # Errors
     /// See [`StartError`]; nothing is left running.
-    pub async fn start(config: BrokerConfig, names: Option<Names>, clock: Clock) -> Result<Arc<Self>, StartError> {
-        Self::start_on(DiskSpace::default(), config, names, clock).await
-    }
-
-    /// The same on disks that are as full as `disks` says.
-    ///
-    /// # Errors
-    /// As [`start`](Self::start).
-    pub async fn start_on(
-        disks: DiskSpace,
+    pub async fn start(
         mut config: BrokerConfig,
         names: Option<Names>,
         clock: Clock,
+        disk: &Disk,
     ) -> Result<Arc<Self>, StartError> {
         let listen = SocketAddr::from((Ipv4Addr::UNSPECIFIED, config.listen_port));
         // The ports first: a broker that cannot listen must not touch the store of one that can.
@@ -107,11 +99,11 @@ impl Broker {
             .then(|| config.listen_port - 2)
             .map(|port| open(SocketAddr::new(listen.ip(), port)))
             .transpose()?;
-        let store = MessageStore::open(StoreConfig { disk_space: disks, ..store_config(&config) }, clock.clone())?;
+        let store = MessageStore::open(store_config(&config, disk), clock.clone())?;
         store.check_space(retention::refuse_over(&config));
-        let table = |name: &str| config.store_path_root_dir.join("config").join(name);
+        let table = |name: &str| DurableFile::on(disk, config.store_path_root_dir.join("config").join(name));
         let broken = |name: &str| {
-            let file = table(name).display().to_string();
+            let file = table(name).path().display().to_string();
             move |source| StartError::Table { file, source }
         };
         let rules = topic_rules(&config);
@@ -310,7 +302,7 @@ fn topic_rules(config: &BrokerConfig) -> TopicRules {
     }
 }
 
-fn store_config(config: &BrokerConfig) -> StoreConfig {
+fn store_config(config: &BrokerConfig, disk: &Disk) -> StoreConfig {
     StoreConfig {
         root_dir: config.store_path_root_dir.clone(),
         commit_log_dir: Some(config.store_path_commit_log.clone()),
@@ -336,7 +328,9 @@ fn store_config(config: &BrokerConfig) -> StoreConfig {
         max_transfer_count_on_message_in_disk: config.max_transfer_count_on_disk as usize,
         access_message_in_memory_max_ratio: u64::from(config.access_message_in_memory_max_percent),
         check_crc_on_recover: config.check_crc_on_recover,
+        check_crc_on_read: config.check_crc_on_read,
+        enabled_append_prop_crc: config.enabled_append_prop_crc,
         message_delay_level: config.message_delay_level.clone(),
-        ..StoreConfig::default()
+        disk: disk.clone(),
     }
 }

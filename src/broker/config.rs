@@ -166,6 +166,10 @@ base::settings! {
         maxIndexNum => max_index_num: u32 = 20_000_000, COUNT, LAYOUT;
         /// Whether recovery checks the checksum of every message it reads.
         checkCRCOnRecover => check_crc_on_recover: bool = true, Kind::Bool, STORE;
+        /// Whether a reader gets a message only if its checksum holds. A key of rmq's own.
+        checkCRCOnRead => check_crc_on_read: bool = true, Kind::Bool, STORE;
+        /// Whether each message is stored with a checksum of all of it, as a property. A key of Apache RocketMQ 5.
+        enabledAppendPropCRC => enabled_append_prop_crc: bool = false, Kind::Bool, STORE;
         /// Whether an acknowledgement waits for the disk.
         flushDiskType => flush_disk_type: FlushDiskType = FlushDiskType::Async, Kind::OneOf(FlushDiskType::WORDS), STORE;
         /// How long an acknowledgement waits for the disk before it says so.

@@ -58,6 +58,7 @@ pub fn runtime_info(broker: &Broker) -> Result<Command, Refusal> {
         ("consumeQueueDiskRatio", ratio(stats.queue_disk_ratio)),
         ("earliestMessageTimeStamp", earliest),
         ("refusingWrites", stats.refusing),
+        ("damagedRecords", (stats.damaged_records > 0).then(|| stats.damaged_records.to_string())),
     ] {
         if let Some(known) = share {
             say(name, known);

@@ -8,7 +8,8 @@
 //! ```
 //! After a crash, recovery reads the log from there. Source: `StoreCheckpoint`. A time here is never ahead of the files.
 
-use crate::{StoreError, disk::DiskFile};
+use crate::StoreError;
+use base::disk::{Disk, DiskFile};
 use parking_lot::Mutex;
 use std::path::PathBuf;
 
@@ -51,8 +52,8 @@ pub(crate) struct Checkpoint {
 
 impl Checkpoint {
     /// Opens the file, making one with three zero times if there is none.
-    pub fn open(path: PathBuf) -> Result<Self, StoreError> {
-        let file = DiskFile::create(path, FILE_LEN)?;
+    pub fn open(disk: &Disk, path: PathBuf) -> Result<Self, StoreError> {
+        let file = disk.create(path, FILE_LEN)?;
         let mut bytes = [0; 24];
         file.read_at(0, &mut bytes)?;
         Ok(Self { file, times: Mutex::new(Times::decode(&bytes)) })
@@ -74,7 +75,7 @@ impl Checkpoint {
     /// Writes the times to the disk. One sector, so old or new.
     pub fn save(&self) -> Result<(), StoreError> {
         self.file.write_at(0, &self.times().encode())?;
-        self.file.sync()
+        Ok(self.file.sync()?)
     }
 }
 
@@ -86,7 +87,7 @@ mod tests {
     fn the_file_has_the_bytes_of_the_public_layout() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("checkpoint");
-        let checkpoint = Checkpoint::open(path.clone()).unwrap();
+        let checkpoint = Checkpoint::open(&Disk::default(), path.clone()).unwrap();
         assert_eq!(checkpoint.times(), Times::default());
         checkpoint.note(Times { log_ms: 0x0102, queues_ms: 0x0304, index_ms: 5 });
         checkpoint.note(Times { log_ms: 1, queues_ms: 0, index_ms: 6 });
@@ -96,7 +97,10 @@ mod tests {
         let golden = [0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 0, 0, 3, 4, 0, 0, 0, 0, 0, 0, 0, 6];
         assert_eq!(content[..24], golden);
         drop(checkpoint);
-        assert_eq!(Checkpoint::open(path).unwrap().times(), Times { log_ms: 0x0102, queues_ms: 0x0304, index_ms: 6 });
+        assert_eq!(
+            Checkpoint::open(&Disk::default(), path).unwrap().times(),
+            Times { log_ms: 0x0102, queues_ms: 0x0304, index_ms: 6 }
+        );
         assert_eq!(Times { log_ms: 9000, queues_ms: 5000, index_ms: 0 }.safe_ms(), 2000);
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A plain struct: reading it from a properties file is the broker's work.
 
-use crate::{DiskSpace, StoreError};
+use crate::StoreError;
+use base::Disk;
 use std::path::{Path, PathBuf};
 
 /// When a message counts as stored.
@@ -60,10 +61,14 @@ pub struct StoreConfig {
     pub access_message_in_memory_max_ratio: u64,
     /// Whether recovery checks the bodies' CRC.
     pub check_crc_on_recover: bool,
+    /// Whether a read checks the CRC of what it gives out.
+    pub check_crc_on_read: bool,
+    /// Whether each record gets a CRC over all of it, as a last property (`__CRC32#`, as Apache RocketMQ 5 writes it).
+    pub enabled_append_prop_crc: bool,
     /// The delay of each level from 1, as in `1s 5s 10s`.
     pub message_delay_level: String,
-    /// How full the disks are.
-    pub disk_space: DiskSpace,
+    /// The file system that the files lie on; for tests another than the system's.
+    pub disk: Disk,
 }
 
 impl Default for StoreConfig {
@@ -90,8 +95,10 @@ impl Default for StoreConfig {
             max_transfer_count_on_message_in_disk: 8,
             access_message_in_memory_max_ratio: 40,
             check_crc_on_recover: true,
+            check_crc_on_read: true,
+            enabled_append_prop_crc: false,
             message_delay_level: "1s 5s 10s 30s 1m 2m 3m 4m 5m 6m 7m 8m 9m 10m 20m 30m 1h 2h".to_owned(),
-            disk_space: DiskSpace::default(),
+            disk: Disk::default(),
         }
     }
 }

@@ -6,12 +6,11 @@
 use crate::{
     StoreError,
     commit_log::CommitLog,
-    disk,
     health::Health,
     mapped_file::file_name,
     queue_files::{ENTRY_LEN, QueueEntry, QueueFiles, QueueSpace},
 };
-use base::Watermark;
+use base::{Watermark, disk::Listed};
 use parking_lot::Mutex;
 use std::{
     path::PathBuf,
@@ -197,10 +196,16 @@ impl ConsumeQueue {
 
     /// Gives back offsets that were taken for records which could not be written.
     pub(crate) fn untake(&self) {
-        self.next.store(self.max_offset(), Ordering::Relaxed);
+        let inner = self.inner.lock();
+        self.next.store(inner.tail_start + inner.tail.len() as i64, Ordering::Relaxed);
     }
 
-    /// Adds the entry of the record that took the next offset; it becomes visible with [`ConsumeQueue::publish`].
+    /// The offset the next record gets.
+    pub(crate) fn next(&self) -> i64 {
+        self.next.load(Ordering::Relaxed)
+    }
+
+    /// Adds the entry of the record that took the next offset; it becomes visible with [`ConsumeQueue::show`].
     pub(crate) fn push(&self, entry: QueueEntry) {
         let mut inner = self.inner.lock();
         inner.tail.push(entry);
@@ -219,9 +224,9 @@ impl ConsumeQueue {
         }
     }
 
-    /// Makes everything pushed visible.
-    pub(crate) fn publish(&self) {
-        self.end.advance(self.next.load(Ordering::Relaxed) as u64);
+    /// Makes everything pushed below `end` visible.
+    pub(crate) fn show(&self, end: i64) {
+        self.end.advance(end as u64);
     }
 
     /// Offers an entry that recovery found in the log at `offset`.
@@ -237,7 +242,7 @@ impl ConsumeQueue {
             std::cmp::Ordering::Equal => {
                 self.take_offset();
                 self.push(entry);
-                self.publish();
+                self.show(offset + 1);
                 Offered::Taken
             }
         }
@@ -343,13 +348,13 @@ impl ConsumeQueue {
         if inner.deleted {
             return Ok(());
         }
-        let is_before = |file: &disk::Listed| !file.is_dir && file.name.len() == keep.len() && file.name < keep;
-        for file in disk::list(&dir)?.into_iter().filter(is_before) {
+        let is_before = |file: &Listed| !file.is_dir && file.name.len() == keep.len() && file.name < keep;
+        for file in space.disk.list(&dir)?.into_iter().filter(is_before) {
             inner.files.close();
-            disk::remove_file(&file.path)?;
+            space.disk.remove_file(&file.path)?;
             removed.push(file.path);
             // One after the other: with a later file gone before an earlier one, the queue would have a hole.
-            disk::sync_dir(&dir)?;
+            space.disk.sync_dir(&dir)?;
         }
         Ok(())
     }
@@ -360,6 +365,6 @@ impl ConsumeQueue {
         inner.deleted = true;
         inner.tail = Vec::new();
         inner.files.close();
-        disk::remove_dirs(&self.dir())
+        Ok(self.queues.space.disk.remove_dirs(&self.dir())?)
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! "Not there" is no error: reads answer `None` or a status.
 
+use base::disk::DiskError;
 use protocol::record::RecordError;
-use std::{io, path::PathBuf};
+use std::path::PathBuf;
 
 /// Why the store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -21,15 +22,8 @@ pub enum StoreError {
         pid: Option<u32>,
     },
     /// The operating system refused a call.
-    #[error("cannot {action} {}: {source}", path.display())]
-    Io {
-        /// What was tried: "write", "sync", …
-        action: &'static str,
-        /// On which file or folder.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] DiskError),
     /// Files that do not fit together or the configuration.
     #[error("{}: {what}", path.display())]
     Damaged {

@@ -2,7 +2,8 @@
 //!
 //! A flush covers everything appended before it began, so any number of waiters cost one sync.
 
-use crate::{FlushDiskType, StoreError, checkpoint::Times, disk, parts::Parts};
+use crate::{FlushDiskType, StoreError, checkpoint::Times, parts::Parts};
+use base::disk::DiskError;
 use parking_lot::{Condvar, Mutex};
 use std::{
     path::PathBuf,
@@ -78,12 +79,17 @@ impl Parts {
             let files = self.log.files_between(from, to);
             let synced = files.iter().try_for_each(|file| file.sync()).and_then(|()| {
                 let new_name = files.iter().any(|file| file.start() >= from);
-                if new_name { disk::sync_dir(&self.log.dir) } else { Ok(()) }
+                if new_name {
+                    self.log.disk.sync_dir(&self.log.dir)?;
+                }
+                Ok(())
             });
             if let Err(error) = synced {
                 self.health.log_unsynced(&error);
                 return Err(error);
             }
+            // Who waits for the disk is told last: what it tells others can then be read.
+            self.unshown.lock().synced(to);
             self.log.flushed.advance(to);
         }
         self.checkpoint.note(Times { log_ms, ..Times::default() });
@@ -146,11 +152,11 @@ impl Parts {
     fn sync_queues(&self, dirty: &[PathBuf]) -> Result<(), StoreError> {
         let space = &self.queues.queues.space;
         if space.created.swap(false, Ordering::Relaxed) || dirty.len() > MANY_FILES {
-            return disk::sync_file_system(&space.dir);
+            return Ok(space.disk.sync_file_system(&space.dir)?);
         }
         // A file that is gone meanwhile belonged to a deleted topic.
-        let mut files = dirty.iter().map(|path| disk::DiskFile::open_if_there(path.clone()));
-        files.try_for_each(|file| file?.map_or(Ok(()), |file| file.sync()))
+        let mut files = dirty.iter().map(|path| space.disk.open_if_there(path.clone()));
+        files.try_for_each(|file| Ok(file?.map_or(Ok(()), |file| file.sync())?))
     }
 }
 
@@ -159,7 +165,7 @@ pub(crate) fn start(parts: &Arc<Parts>) -> Result<Vec<JoinHandle<()>>, StoreErro
     let start = |name: &str, run: fn(&Parts)| {
         let parts = parts.clone();
         let thread = Builder::new().name(name.to_owned()).spawn(move || run(&parts));
-        thread.map_err(|source| StoreError::Io { action: "start the thread", path: name.into(), source })
+        thread.map_err(|source| StoreError::from(DiskError { action: "start the thread", path: name.into(), source }))
     };
     Ok(vec![start("store-log", flush_log_forever)?, start("store-queues", flush_queues_forever)?])
 }

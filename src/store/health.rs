@@ -5,14 +5,23 @@
 //! disk when there is space.
 
 use crate::StoreError;
+use base::Watermark;
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The reasons to refuse messages.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Health {
     refusing: AtomicBool,
+    /// At 1 once the log could not be synced.
+    pub sync_failed: Watermark,
     reasons: Mutex<Reasons>,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self { refusing: AtomicBool::default(), sync_failed: Watermark::new(0), reasons: Mutex::default() }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -49,11 +58,12 @@ impl Health {
             tracing::error!("{why}");
             reasons.log.get_or_insert(why);
         });
+        self.sync_failed.advance(1);
     }
 
     /// Whether the log is beyond syncing.
     pub fn log_failed(&self) -> bool {
-        self.reasons.lock().log.is_some()
+        self.sync_failed.get() > 0
     }
 
     /// A disk is fuller than it should be, or no longer.

@@ -4,11 +4,11 @@
 //! is linked.
 
 use crate::{
-    StoreConfig, StoreError, disk,
+    StoreConfig, StoreError,
     health::Health,
     index_file::{Geometry, IndexFile, Key},
 };
-use base::Clock;
+use base::{Clock, Disk};
 use jiff::{Timestamp, tz::TimeZone};
 use parking_lot::{Mutex, RwLock};
 use std::{collections::VecDeque, path::PathBuf, sync::Arc};
@@ -22,6 +22,7 @@ const TOO_MANY: usize = 64 * RUN;
 /// The index of a store.
 #[derive(Debug)]
 pub(crate) struct Index {
+    disk: Disk,
     dir: PathBuf,
     geometry: Geometry,
     clock: Clock,
@@ -41,10 +42,10 @@ impl Index {
         health: Arc<Health>,
         relink_below: Option<i64>,
     ) -> Result<Self, StoreError> {
-        let dir = config.index_path();
+        let (disk, dir) = (config.disk.clone(), config.index_path());
         let geometry = Geometry { slots: config.max_hash_slot_num, entries: config.max_index_num };
         let mut files: Vec<Arc<IndexFile>> = Vec::new();
-        for listed in disk::list(&dir)? {
+        for listed in disk.list(&dir)? {
             if listed.is_dir || listed.name.len() != 17 || !listed.name.bytes().all(|byte| byte.is_ascii_digit()) {
                 continue;
             }
@@ -55,17 +56,17 @@ impl Index {
                 );
                 continue;
             }
-            let file = IndexFile::open(listed.path.clone(), geometry)?;
+            let file = IndexFile::open(&disk, listed.path.clone(), geometry)?;
             if let Some(log_end) = relink_below.filter(|_| !file.is_full() || file.header().end_physical == 0)
                 && !file.relink(log_end)?
             {
-                disk::remove_file(&listed.path)?;
+                disk.remove_file(&listed.path)?;
                 continue;
             }
             files.push(Arc::new(file));
         }
         let (files, pending, linking) = (RwLock::new(files), Mutex::default(), Mutex::default());
-        Ok(Self { dir, geometry, clock, health, files, pending, linking })
+        Ok(Self { disk, dir, geometry, clock, health, files, pending, linking })
     }
 
     /// Notes keys in log order; returns whether the flush thread has enough to do.
@@ -107,16 +108,16 @@ impl Index {
                 full.path().file_name().and_then(|name| name.to_str()?.parse::<u64>().ok()).unwrap_or(0)
             }
             None => {
-                disk::create_dirs(&self.dir)?;
+                self.disk.create_dirs(&self.dir)?;
                 0
             }
         };
         let name = file_name(self.clock.now_ms()).max(last_name + 1);
         let path = self.dir.join(format!("{name:017}"));
-        let file = IndexFile::create(path.clone(), self.geometry);
+        let file = IndexFile::create(&self.disk, path.clone(), self.geometry);
         // A half-made file would be taken for one of another geometry.
-        let file = Arc::new(file.inspect_err(|_| _ = disk::remove_file(&path))?);
-        disk::sync_dir(&self.dir)?;
+        let file = Arc::new(file.inspect_err(|_| _ = self.disk.remove_file(&path))?);
+        self.disk.sync_dir(&self.dir)?;
         self.files.write().push(file.clone());
         Ok(file)
     }
@@ -181,7 +182,7 @@ impl Index {
             let first = self.files.read().split_last().and_then(|(_, before)| before.first().cloned());
             let Some(first) = first.filter(|file| file.header().end_physical < physical_min) else { return Ok(()) };
             // Not under the lock: freeing a large file takes long.
-            disk::remove_file(first.path())?;
+            self.disk.remove_file(first.path())?;
             self.files.write().remove(0);
             removed.push(first.path().to_owned());
         }
@@ -230,7 +231,8 @@ mod tests {
         assert_eq!((found(&index, 9), found(&index, 7)), (vec![6, 5, 4, 3, 2], vec![]));
         index.link().unwrap();
         assert_eq!((found(&index, 9), index.file_count()), (vec![6, 5, 4, 3, 2], 3));
-        let names: Vec<_> = disk::list(&dir.path().join("index")).unwrap().into_iter().map(|file| file.name).collect();
+        let names: Vec<_> =
+            Disk::default().list(&dir.path().join("index")).unwrap().into_iter().map(|file| file.name).collect();
         assert!(names.is_sorted() && names.iter().all(|name| name.len() == 17), "{names:?}");
         drop(index);
         let index = open(dir.path());

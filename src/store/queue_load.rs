@@ -2,10 +2,10 @@
 
 use crate::{
     StoreError,
-    disk::{self, DiskFile},
     queue_files::{ENTRY_LEN, QueueEntry, QueueSpace},
     queue_table::QueueTable,
 };
+use base::disk::DiskFile;
 use std::path::{Path, PathBuf};
 
 /// Files at the end of a queue that are read entry by entry after a crash, as Apache does.
@@ -31,8 +31,8 @@ pub(crate) struct FoundQueue {
 /// that is short.
 pub(crate) fn find(space: &QueueSpace, after_abort: bool) -> Result<Vec<FoundQueue>, StoreError> {
     let mut found = Vec::new();
-    for topic in disk::list(&space.dir)?.into_iter().filter(|topic| topic.is_dir) {
-        for queue in disk::list(&topic.path)?.into_iter().filter(|queue| queue.is_dir) {
+    for topic in space.disk.list(&space.dir)?.into_iter().filter(|topic| topic.is_dir) {
+        for queue in space.disk.list(&topic.path)?.into_iter().filter(|queue| queue.is_dir) {
             let Some(id) = queue.name.parse().ok().filter(|id| *id >= 0) else { continue };
             let mut queue = FoundQueue {
                 topic: topic.name.clone(),
@@ -52,7 +52,7 @@ pub(crate) fn find(space: &QueueSpace, after_abort: bool) -> Result<Vec<FoundQue
 
 fn files_of(space: &QueueSpace, dir: &Path, after_abort: bool) -> Result<Vec<(i64, PathBuf)>, StoreError> {
     let mut files: Vec<(i64, PathBuf)> = Vec::new();
-    let listed = disk::list(dir)?;
+    let listed = space.disk.list(dir)?;
     let last = listed.len().saturating_sub(1);
     for (index, file) in listed.into_iter().enumerate() {
         let offset = file.name.parse::<u64>().ok().filter(|_| file.name.len() == 20 && !file.is_dir);
@@ -100,7 +100,7 @@ impl FoundQueue {
         let mut before = 0;
         let mut chunk = vec![0; FIRST_LOOK];
         for (first, path) in &self.files[self.files.len().saturating_sub(CHECKED_FILES)..] {
-            let file = DiskFile::open(path.clone())?;
+            let file = space.disk.open(path.clone())?;
             self.end = *first;
             while self.end < first + space.per_file {
                 let count = file.read_at((self.end - first) as u64 * ENTRY_LEN as u64, &mut chunk)?;
@@ -126,7 +126,7 @@ impl FoundQueue {
     /// Entries are a row without gaps, so halving finds the end, in the last file that has any.
     fn find_end_by_halving(&mut self, space: &QueueSpace) -> Result<(), StoreError> {
         for (first, path) in self.files.iter().rev() {
-            let file = DiskFile::open(path.clone())?;
+            let file = space.disk.open(path.clone())?;
             // Most queues are short, and one read tells all about them.
             let mut look = [0; FIRST_LOOK];
             let count = file.read_at(0, &mut look)?;
@@ -156,7 +156,7 @@ impl FoundQueue {
     fn entry(&self, space: &QueueSpace, at: i64) -> Result<Option<QueueEntry>, StoreError> {
         let file = self.files.iter().find(|(first, _)| (*first..first + space.per_file).contains(&at));
         match file {
-            Some((first, path)) => entry_in(&DiskFile::open(path.clone())?, at - first),
+            Some((first, path)) => entry_in(&space.disk.open(path.clone())?, at - first),
             None => Ok(None),
         }
     }
@@ -194,11 +194,11 @@ impl FoundQueue {
         }
         while let Some((first, path)) = self.files.last().filter(|(first, _)| *first >= self.end.max(self.first + 1)) {
             tracing::debug!(first, "removing an empty consume queue file");
-            disk::remove_file(path)?;
+            space.disk.remove_file(path)?;
             self.files.pop();
         }
         if let Some((first, path)) = self.files.last() {
-            let file = DiskFile::open(path.clone())?;
+            let file = space.disk.open(path.clone())?;
             file.set_len((self.end - first) as u64 * ENTRY_LEN as u64)?;
             file.set_len(space.file_bytes())?;
         }

@@ -3,7 +3,6 @@
 use crate::{
     StoreError,
     consume_queue::{ConsumeQueue, Queues},
-    disk,
 };
 use parking_lot::RwLock;
 use std::{collections::HashMap, sync::Arc};
@@ -71,7 +70,8 @@ impl QueueTable {
         for queue in of_topic {
             queue.delete()?;
         }
-        disk::remove_dirs(&self.queues.space.dir.join(topic))?;
+        let space = &self.queues.space;
+        space.disk.remove_dirs(&space.dir.join(topic))?;
         Ok(true)
     }
 }

@@ -10,7 +10,6 @@ use crate::{
     checkpoint::Checkpoint,
     commit_log::CommitLog,
     consume_queue::{Offered, Queues},
-    disk::{self, DiskFile},
     fanout::Plan,
     flush::Signal,
     health::Health,
@@ -25,7 +24,7 @@ use crate::{
     store_lock::StoreLock,
     view::{Found, RecordView, look},
 };
-use base::Clock;
+use base::{Clock, Disk};
 use parking_lot::Mutex;
 use std::sync::{
     Arc,
@@ -43,11 +42,12 @@ pub(crate) fn open(config: StoreConfig, clock: Clock, lock: &StoreLock) -> Resul
     let without_queues = !config.queue_path().exists();
     let after_abort = lock.after_abort || without_queues;
     let delay_levels_ms = config.delay_levels_ms()?;
-    let space = QueueSpace::new(config.queue_path(), config.mapped_file_size_consume_queue);
-    disk::create_dirs(&config.commit_log_path())?;
-    disk::create_dirs(&space.dir)?;
-    let checkpoint = Checkpoint::open(config.checkpoint_path())?;
-    disk::sync_dir(&config.root_dir)?;
+    let disk = &config.disk.clone();
+    let space = QueueSpace::new(disk.clone(), config.queue_path(), config.mapped_file_size_consume_queue);
+    disk.create_dirs(&config.commit_log_path())?;
+    disk.create_dirs(&space.dir)?;
+    let checkpoint = Checkpoint::open(disk, config.checkpoint_path())?;
+    disk.sync_dir(&config.root_dir)?;
     let health = Arc::new(Health::default());
 
     let mut files = log_files(&config, after_abort)?;
@@ -56,7 +56,9 @@ pub(crate) fn open(config: StoreConfig, clock: Clock, lock: &StoreLock) -> Resul
     lock.mark_in_use()?;
     let from = scan_start(&config, &files, &found_queues, &checkpoint, after_abort)?;
     let end =
-        scan(&files, config.mapped_file_size_commit_log, (from, u64::MAX), config.check_crc_on_recover, |_| Ok(()))?;
+        scan(disk, &files, config.mapped_file_size_commit_log, (from, u64::MAX), config.check_crc_on_recover, |_| {
+            Ok(())
+        })?;
     if lock.after_abort {
         tracing::info!(from, end = end.offset, reason = end.reason, "log checked after an unclean stop");
     } else if without_queues && !files.is_empty() {
@@ -66,7 +68,7 @@ pub(crate) fn open(config: StoreConfig, clock: Clock, lock: &StoreLock) -> Resul
     if after_abort {
         // What was read may be in the system's cache only, and the log is about to say that it is on the disk.
         for file in files.iter().filter(|file| file.start + config.mapped_file_size_commit_log > from) {
-            DiskFile::open(file.path.clone())?.sync()?;
+            disk.open(file.path.clone())?.sync()?;
         }
     }
     cut_log(&config, &mut files, end, after_abort)?;
@@ -76,7 +78,7 @@ pub(crate) fn open(config: StoreConfig, clock: Clock, lock: &StoreLock) -> Resul
 
     let size = config.mapped_file_size_commit_log;
     let open_file = |file: &FoundFile| {
-        LogFile::open(file.path.clone(), file.start, size, end.saturating_sub(file.start)).map(Arc::new)
+        LogFile::open(disk, file.path.clone(), file.start, size, end.saturating_sub(file.start)).map(Arc::new)
     };
     let log = Arc::new(CommitLog::new(&config, files.iter().map(open_file).collect::<Result<_, _>>()?, end));
     let queues = Queues { space, log: log.clone(), health: health.clone(), busy: Mutex::default() };
@@ -92,6 +94,7 @@ pub(crate) fn open(config: StoreConfig, clock: Clock, lock: &StoreLock) -> Resul
         last_store_ms: AtomicI64::new(0),
         log_flush: Signal::default(),
         queue_flush: Signal::default(),
+        unshown: Mutex::default(),
         flushing: Default::default(),
         queues_unsynced: false.into(),
         counters: Counters::default(),
@@ -116,7 +119,7 @@ pub(crate) fn open(config: StoreConfig, clock: Clock, lock: &StoreLock) -> Resul
 fn log_files(config: &StoreConfig, after_abort: bool) -> Result<Vec<FoundFile>, StoreError> {
     let size = config.mapped_file_size_commit_log;
     let mut files: Vec<FoundFile> = Vec::new();
-    let mut listed = disk::list(&config.commit_log_path())?;
+    let mut listed = config.disk.list(&config.commit_log_path())?;
     listed.retain(|file| !file.is_dir && file.name.len() == 20 && file.name.bytes().all(|byte| byte.is_ascii_digit()));
     let last = listed.len().saturating_sub(1);
     for (index, file) in listed.into_iter().enumerate() {
@@ -149,13 +152,13 @@ fn scan_start(
 ) -> Result<u64, StoreError> {
     let Some(first) = files.first() else { return Ok(0) };
     if after_abort {
-        return file_before(files, checkpoint.times().safe_ms());
+        return file_before(&config.disk, files, checkpoint.times().safe_ms());
     }
     // After a clean stop, the record of the newest queue entry: few records without an entry can follow.
     let newest = queues.iter().filter_map(FoundQueue::last_physical).max().unwrap_or(0) as u64;
     let size = config.mapped_file_size_commit_log;
     if let Some(file) = files.iter().find(|file| (file.start..file.start + size).contains(&newest)) {
-        let head = read_head(file, newest)?;
+        let head = read_head(&config.disk, file, newest)?;
         let is_record = match look(&head) {
             Found::Record(record) => record.physical_offset() as u64 == newest,
             Found::Short { need } => need > HEAD_LEN && head.get(28..36) == Some(&newest.to_be_bytes()),
@@ -168,17 +171,17 @@ fn scan_start(
     Ok(files.get(files.len().saturating_sub(CHECKED_FILES)).unwrap_or(first).start)
 }
 
-fn read_head(file: &FoundFile, offset: u64) -> Result<Vec<u8>, StoreError> {
+fn read_head(disk: &Disk, file: &FoundFile, offset: u64) -> Result<Vec<u8>, StoreError> {
     let mut head = vec![0; HEAD_LEN];
-    let count = DiskFile::open(file.path.clone())?.read_at(offset - file.start, &mut head)?;
+    let count = disk.open(file.path.clone())?.read_at(offset - file.start, &mut head)?;
     head.truncate(count);
     Ok(head)
 }
 
 /// The start of the last file whose first record was stored at or before `safe_ms`; of the first one, if none was.
-fn file_before(files: &[FoundFile], safe_ms: i64) -> Result<u64, StoreError> {
+fn file_before(disk: &Disk, files: &[FoundFile], safe_ms: i64) -> Result<u64, StoreError> {
     for file in files.iter().rev() {
-        if first_store_ms(&read_head(file, file.start)?).is_some_and(|stored| stored <= safe_ms) {
+        if first_store_ms(&read_head(disk, file, file.start)?).is_some_and(|stored| stored <= safe_ms) {
             return Ok(file.start);
         }
     }
@@ -202,11 +205,11 @@ fn cut_log(config: &StoreConfig, files: &mut Vec<FoundFile>, end: u64, after_abo
     let size = config.mapped_file_size_commit_log;
     while let Some(file) = files.last().filter(|file| file.start > end) {
         tracing::warn!(file = %file.path.display(), end, "removing a log file behind the end of the log");
-        disk::remove_file(&file.path)?;
+        config.disk.remove_file(&file.path)?;
         files.pop();
     }
     let Some(file) = files.last().filter(|file| end < file.start + size) else { return Ok(()) };
-    let opened = DiskFile::open(file.path.clone())?;
+    let opened = config.disk.open(file.path.clone())?;
     let mut next = [0; 8];
     opened.read_at(end - file.start, &mut next)?;
     if after_abort || next != [0; 8] {
@@ -214,7 +217,7 @@ fn cut_log(config: &StoreConfig, files: &mut Vec<FoundFile>, end: u64, after_abo
         opened.set_len(end - file.start)?;
         opened.set_len(size)?;
         opened.sync()?;
-        disk::sync_dir(&config.commit_log_path())?;
+        config.disk.sync_dir(&config.commit_log_path())?;
     }
     Ok(())
 }
@@ -226,13 +229,13 @@ fn index_start(parts: &Parts, files: &[FoundFile], without_queues: bool) -> Resu
     if without_queues && index.is_empty() {
         return Ok(files.first().map_or(0, |file| file.start));
     }
-    let synced = file_before(files, parts.checkpoint.times().index_ms - 3000)?;
+    let synced = file_before(&parts.config.disk, files, parts.checkpoint.times().index_ms - 3000)?;
     Ok(synced.max(index.last_update().1 as u64))
 }
 
 /// Gives queues and index what they miss of the records in `from..end`, of which `checked..end` was just checked.
 fn catch_up(parts: &Parts, files: &[FoundFile], from: u64, (checked, end): (u64, u64)) -> Result<(), StoreError> {
-    let size = parts.config.mapped_file_size_commit_log;
+    let (disk, size) = (&parts.config.disk, parts.config.mapped_file_size_commit_log);
     let first = files.first().map_or(0, |file| file.start);
     // What the index names need not be the start of a record any more, once the log was cut or files were deleted.
     let is_start = from == end || parts.log.record_at(from as i64).is_some();
@@ -244,10 +247,10 @@ fn catch_up(parts: &Parts, files: &[FoundFile], from: u64, (checked, end): (u64,
             gap |= !offer(parts, record, indexed, fill_gaps)?;
             Ok(())
         };
-        let stopped = scan(files, size, (from, end), false, &mut visit)?;
+        let stopped = scan(disk, files, size, (from, end), false, &mut visit)?;
         if stopped.offset < checked {
             tracing::error!(offset = stopped.offset, reason = stopped.reason, "the log is damaged; going on behind it");
-            scan(files, size, (checked, end), false, &mut visit)?;
+            scan(disk, files, size, (checked, end), false, &mut visit)?;
         }
         Ok::<_, StoreError>(std::mem::take(&mut gap))
     };

@@ -6,9 +6,9 @@
 
 use crate::{
     MessageStore, StoreError,
-    disk::{self, Listed},
-    disk_space::{self, DiskUse, FullDisk},
+    disk_space::{DiskUse, FullDisk},
 };
+use base::disk::{Disk, Listed};
 use parking_lot::Mutex;
 use std::{
     fmt,
@@ -150,11 +150,11 @@ impl MessageStore {
 
     fn measure(&self) -> DiskUse {
         let parts = self.parts();
-        let space = &parts.config.disk_space;
+        let disk = &parts.config.disk;
         let now = DiskUse {
-            log: space.share(&parts.log.dir),
-            queues: space.share(&parts.queues.queues.space.dir),
-            capacity: disk_space::capacity(&parts.config.root_dir),
+            log: disk.used_ratio(&parts.log.dir),
+            queues: disk.used_ratio(&parts.queues.queues.space.dir),
+            capacity: disk.capacity(&parts.config.root_dir),
         };
         *self.retention().measured.lock() = now;
         now
@@ -174,7 +174,7 @@ impl MessageStore {
     fn reason(&self, rules: &RetentionRules, path: &Path) -> Result<Option<Reason>, StoreError> {
         let now = self.measure();
         let too_full = self.over(&now, rules.max_used, MAX_USED);
-        let age_ms = rules.now_ms.saturating_sub(disk::modified_ms(path)?);
+        let age_ms = rules.now_ms.saturating_sub(self.parts().config.disk.modified_ms(path)?);
         let kept_ms = i64::try_from(rules.file_reserved_hours.saturating_mul(3_600_000)).unwrap_or(i64::MAX);
         let some_go = rules.hour_has_come || rules.asked || too_full.is_some();
         Ok(match (age_ms >= kept_ms, too_full) {
@@ -211,7 +211,7 @@ impl MessageStore {
                 matches!(&reason, Reason::Space(disk) | Reason::Forced(disk) if disk.dir != parts.log.dir);
             removed.push(Removed { path, reason });
             // One after the other: with a later file gone before an earlier one, the log would have a hole.
-            disk::sync_dir(&parts.log.dir)?;
+            parts.config.disk.sync_dir(&parts.log.dir)?;
             if queues_too_full {
                 self.follow(removed)?;
             }
@@ -249,12 +249,13 @@ impl MessageStore {
 
     fn remove_empty_folders(&self, removed: &mut Vec<Removed>) -> Result<(), StoreError> {
         let parts = self.parts();
-        for topic in disk::list(&parts.queues.queues.space.dir)? {
-            if is_without_files(&topic)? {
+        let disk = &parts.config.disk;
+        for topic in disk.list(&parts.queues.queues.space.dir)? {
+            if is_without_files(disk, &topic)? {
                 // An append may be about to make a file there.
                 let appender = parts.appender.lock();
-                if !appender.closed && is_without_files(&topic)? {
-                    disk::remove_dirs(&topic.path)?;
+                if !appender.closed && is_without_files(disk, &topic)? {
+                    disk.remove_dirs(&topic.path)?;
                     removed.push(Removed { path: topic.path, reason: Reason::Empty });
                 }
             }
@@ -264,12 +265,12 @@ impl MessageStore {
 }
 
 /// Whether this is a topic's folder that holds at most folders of queues, all empty.
-fn is_without_files(topic: &Listed) -> Result<bool, StoreError> {
+fn is_without_files(disk: &Disk, topic: &Listed) -> Result<bool, StoreError> {
     if !topic.is_dir {
         return Ok(false);
     }
-    for queue in disk::list(&topic.path)? {
-        if !queue.is_dir || !disk::list(&queue.path)?.is_empty() {
+    for queue in disk.list(&topic.path)? {
+        if !queue.is_dir || !disk.list(&queue.path)?.is_empty() {
             return Ok(false);
         }
     }

@@ -5,9 +5,9 @@
 
 use crate::{
     StoreError,
-    disk::DiskFile,
     view::{Found, RecordView, look},
 };
+use base::Disk;
 use std::path::PathBuf;
 
 const CHUNK: usize = 1 << 20;
@@ -29,6 +29,7 @@ pub(crate) struct End {
 /// Passes every record from `from` on to `visit`, up to the first place that holds none, or to `until`.
 /// `from` must be where a record starts.
 pub(crate) fn scan(
+    disk: &Disk,
     files: &[FoundFile],
     file_size: u64,
     (from, until): (u64, u64),
@@ -41,7 +42,7 @@ pub(crate) fn scan(
         if found.start > offset {
             return Ok(End { offset, reason: "the next file is missing" });
         }
-        let file = DiskFile::open(found.path.clone())?;
+        let file = disk.open(found.path.clone())?;
         let file_end = found.start + file_size;
         // The buffer holds the file's bytes from `buffer_at` on, `held` of them.
         let (mut buffer_at, mut held) = (offset, 0);

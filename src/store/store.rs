@@ -39,7 +39,7 @@ impl MessageStore {
     /// [`StoreError::InUse`] if it is open already; files that do not fit; what the system says.
     pub fn open(config: StoreConfig, clock: Clock) -> Result<Arc<Self>, StoreError> {
         config.check()?;
-        let lock = StoreLock::take(&config.root_dir)?;
+        let lock = StoreLock::take(&config.disk, &config.root_dir)?;
         let parts = Arc::new(recovery::open(config, clock, &lock)?);
         let (retention, threads) = Default::default();
         let store = Self { parts: parts.clone(), retention, threads, lock: Mutex::new(Some(lock)) };
@@ -57,7 +57,8 @@ impl MessageStore {
 
     /// An empty batch for this store's records.
     pub fn batch(&self) -> AppendBatch {
-        AppendBatch::new(self.parts.log.file_size as usize - BLANK_MIN_LEN)
+        let config = &self.parts.config;
+        AppendBatch::new(self.parts.log.file_size as usize - BLANK_MIN_LEN, config.enabled_append_prop_crc)
     }
 
     /// Stores the records of `batch`, which is empty afterwards. `placed` then tells where, in their order.
@@ -90,7 +91,8 @@ impl MessageStore {
         self.parts.queues.get_or_make(topic, queue_id)
     }
 
-    /// `size` bytes of the log, without a copy; `None` unless all are there, in one file.
+    /// `size` bytes of the log, without a copy; `None` unless all are there, in one file. For those who copy the log:
+    /// what is there may not be on the disk yet.
     pub fn read(&self, physical_offset: i64, size: usize) -> Option<Bytes> {
         self.parts.log.read(physical_offset, size as u64)
     }
@@ -121,14 +123,20 @@ impl MessageStore {
         &self.parts.log.written
     }
 
-    /// Up to where the log is on the disk. It stops for good if the disk fails: wait with a time-out.
+    /// Up to where the log is on the disk. It stops for good if the disk fails: see [`MessageStore::sync_failed`].
     pub fn flushed(&self) -> &Watermark {
         &self.parts.log.flushed
     }
 
-    /// Has everything appended so far brought to the disk soon; [`MessageStore::flushed`] tells when it is.
+    /// Has everything appended so far brought to the disk soon; [`MessageStore::flushed`] tells when it is. With a
+    /// synchronous flush every append does.
     pub fn request_flush(&self) {
         self.parts.log_flush.wake();
+    }
+
+    /// At 1 once the log could not be brought to the disk; [`MessageStore::flushed`] then moves no more.
+    pub fn sync_failed(&self) -> &Watermark {
+        &self.parts.health.sync_failed
     }
 
     /// Why the store takes no messages at present; `None` if it does.

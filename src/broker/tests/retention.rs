@@ -1,6 +1,6 @@
 //! A broker that deletes what is old: at the hours and in the periods configured now, and when an operator orders it.
 
-use base::Clock;
+use base::{Clock, Disk};
 use broker::{Broker, config::BrokerConfig};
 use jiff::{Timestamp, tz::TimeZone};
 use protocol::{
@@ -20,7 +20,6 @@ use std::{
     },
     time::Duration,
 };
-use store::DiskSpace;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Bytes of a log file.
@@ -59,8 +58,8 @@ impl Kept {
         set(&mut config);
         let disk = Arc::new(AtomicU64::new(50));
         let share = disk.clone();
-        let disks = DiskSpace::of(move |_| Some(share.load(Ordering::Relaxed) as f64 / 100.0));
-        let broker = Broker::start_on(disks, config, None, clock.clone()).await.expect("starts");
+        let disks = Disk::default().as_full_as(move |_| Some(share.load(Ordering::Relaxed) as f64 / 100.0));
+        let broker = Broker::start(config, None, clock.clone(), &disks).await.expect("starts");
         Self { broker, client: Client::asking(), clock, disk, dir }
     }
 

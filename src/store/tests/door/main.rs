@@ -9,3 +9,4 @@ mod pulls;
 mod recovery;
 mod retention;
 mod support;
+mod trust;

@@ -1,7 +1,7 @@
 //! Old files go, a full disk costs more, and nobody else notices.
 
 use crate::support::*;
-use base::Clock;
+use base::{Clock, Disk};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -11,7 +11,7 @@ use std::{
     },
     time::{Duration, UNIX_EPOCH},
 };
-use store::{DiskSpace, MessageStore, PullSpec, PullStatus, Reason, Removed, RetentionRules, StoreConfig, StoreError};
+use store::{MessageStore, PullSpec, PullStatus, Reason, Removed, RetentionRules, StoreConfig, StoreError};
 
 /// Bytes of a log file.
 const FILE: i64 = 16 << 10;
@@ -32,16 +32,18 @@ impl Disks {
         self.0[1].store(queues, Ordering::Relaxed);
     }
 
-    fn space(&self) -> DiskSpace {
+    fn disk(&self) -> Disk {
         let disks = self.0.clone();
-        DiskSpace::of(move |dir| match disks[usize::from(dir.ends_with("consumequeue"))].load(Ordering::Relaxed) {
-            UNKNOWN => None,
-            percent => Some(percent as f64 / 100.0),
+        Disk::default().as_full_as(move |dir| {
+            match disks[usize::from(dir.ends_with("consumequeue"))].load(Ordering::Relaxed) {
+                UNKNOWN => None,
+                percent => Some(percent as f64 / 100.0),
+            }
         })
     }
 
     fn open(&self, dir: &Path) -> Arc<MessageStore> {
-        let config = StoreConfig { disk_space: self.space(), ..StoreConfig::small(dir) };
+        let config = StoreConfig { disk: self.disk(), ..StoreConfig::small(dir) };
         MessageStore::open(config, Clock::manual(START_MS)).unwrap()
     }
 }
@@ -258,8 +260,9 @@ fn a_disk_that_is_too_full_costs_old_files_until_it_is_not() {
     let commit_log = dir.path().join("commitlog");
     // Each file counts for 10 %.
     let log = commit_log.clone();
-    let disk_space = DiskSpace::of(move |dir| Some(if dir == log { files(dir).len() as f64 / 10.0 } else { 0.1 }));
-    let config = StoreConfig { disk_space, ..StoreConfig::small(dir.path()) };
+    let disk =
+        Disk::default().as_full_as(move |dir| Some(if dir == log { files(dir).len() as f64 / 10.0 } else { 0.1 }));
+    let config = StoreConfig { disk, ..StoreConfig::small(dir.path()) };
     let store = MessageStore::open(config, Clock::manual(START_MS)).unwrap();
     fill(&store, 7);
     assert_eq!(log_files(dir.path()).len(), 8);
