@@ -172,14 +172,17 @@ impl Index {
         Ok(())
     }
 
-    /// Deletes files, never the last, all of whose records lie before `physical_min`.
-    pub fn delete_before(&self, physical_min: i64) -> Result<(), StoreError> {
-        let mut files = self.files.write();
-        while files.len() > 1 && files[0].header().end_physical < physical_min {
-            self.disk.remove_file(files[0].path())?;
-            files.remove(0);
+    /// Deletes files, never the last, all of whose records lie before `physical_min`; `removed` gets their paths. One
+    /// call at a time.
+    pub fn delete_before(&self, physical_min: i64, removed: &mut Vec<PathBuf>) -> Result<(), StoreError> {
+        loop {
+            let first = self.files.read().split_last().and_then(|(_, before)| before.first().cloned());
+            let Some(first) = first.filter(|file| file.header().end_physical < physical_min) else { return Ok(()) };
+            // Not under the lock: freeing a large file takes long.
+            self.disk.remove_file(first.path())?;
+            self.files.write().remove(0);
+            removed.push(first.path().to_owned());
         }
-        Ok(())
     }
 
     /// How many files there are.
@@ -231,7 +234,8 @@ mod tests {
         drop(index);
         let index = open(dir.path());
         assert_eq!((found(&index, 9), index.last_update()), (vec![6, 5, 4, 3, 2], (1000, 6)));
-        index.delete_before(6).unwrap();
-        assert_eq!(found(&index, 9), [6]);
+        let mut removed = Vec::new();
+        index.delete_before(6, &mut removed).unwrap();
+        assert_eq!((found(&index, 9), removed.len()), (vec![6], 2));
     }
 }

@@ -236,8 +236,10 @@ impl FoundQueue {
     pub fn put_in(self, table: &QueueTable, log_min: i64) {
         let physical_end = self.last.map_or(0, |last| last.physical_end());
         let queue = table.put(&self.topic, self.id, self.first, self.end, physical_end);
-        if self.first_entry.is_none_or(|first| first.physical_end() <= log_min) {
-            queue.correct_min(log_min);
+        if self.first_entry.is_none_or(|first| first.physical_end() <= log_min)
+            && let Err(error) = queue.correct_min(log_min)
+        {
+            tracing::warn!(topic = self.topic, queue = self.id, %error, "first message not found: trying again later");
         }
     }
 }

@@ -132,7 +132,7 @@ fn a_queue_whose_first_messages_are_deleted_is_built_anew_from_the_first_that_is
     let dir = tempfile::tempdir().unwrap();
     let (all, _) = crashed(dir.path());
     let store = open(dir.path());
-    assert!(store.delete_expired(i64::MAX / 2).unwrap() > 0);
+    assert!(!delete(&store, &EVERYTHING).is_empty());
     let min = store.queue("T", 0).unwrap().min_offset();
     assert!(min > 0);
     drop(store);
