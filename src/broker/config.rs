@@ -194,6 +194,11 @@ base::settings! {
         diskMaxUsedSpaceRatio => disk_max_used_space_percent: u32 = 75, PERCENT, Live;
         /// Whether a disk that is almost full costs files that are not old yet.
         cleanFileForciblyEnable => clean_file_forcibly_enable: bool = true, Kind::Bool, Live;
+        /// How full that is. In Apache RocketMQ the system property `rocketmq.broker.diskSpaceCleanForciblyRatio`.
+        diskSpaceCleanForciblyRatio => disk_space_clean_forcibly_percent: u32 = 85, PERCENT, Live;
+        /// How full the disk may be before messages are refused; 100 is never. In Apache RocketMQ the system property
+        /// `rocketmq.broker.diskSpaceWarningLevelRatio`.
+        diskSpaceWarningLevelRatio => disk_space_warning_level_percent: u32 = 90, PERCENT, Live;
         /// How often the store looks for files to delete.
         cleanResourceInterval => clean_resource_interval_ms: u64 = 10_000, MILLIS, STORE;
 

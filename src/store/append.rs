@@ -172,13 +172,25 @@ pub(crate) fn names_a_folder(topic: &str) -> bool {
 pub(crate) struct Appender {
     /// Where the next record goes.
     end: u64,
+    /// Where the last one starts.
+    last_record: u64,
     file: Option<Arc<LogFile>>,
     pub closed: bool,
 }
 
 impl Appender {
-    pub fn new(end: u64, file: Option<Arc<LogFile>>) -> Self {
-        Self { end, file, closed: false }
+    pub fn new(end: u64, last_record: u64, file: Option<Arc<LogFile>>) -> Self {
+        Self { end, last_record, file, closed: false }
+    }
+
+    /// Where the next record goes.
+    pub fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// Where the last record starts.
+    pub fn last_record(&self) -> u64 {
+        self.last_record
     }
 
     /// The file in which `size` bytes and a filler fit at `end`; goes on to the next one if they do not.
@@ -197,6 +209,7 @@ impl Appender {
             file.publish(parts.log.file_size);
             self.end = next.start();
             parts.log.written.advance(self.end);
+            parts.queue_flush.wake();
             return Ok(self.file.insert(next).clone());
         }
         let first = parts.log.add_file(self.end - self.end % parts.log.file_size)?;
@@ -242,6 +255,7 @@ impl Appender {
                 return Err(error);
             }
             self.end = begin + bytes.len() as u64;
+            self.last_record = placed.last().map_or(begin, |last| last.physical_offset as u64);
             file.publish(self.end - file.start());
             parts.log.written.advance(self.end);
             fan_out(parts, batch, first, &placed[first..]);

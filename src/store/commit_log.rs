@@ -12,7 +12,10 @@ use crate::{
 use base::{Disk, Watermark};
 use bytes::Bytes;
 use parking_lot::RwLock;
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// The files of the log, in order and without gaps, and how far it is written and flushed.
 #[derive(Debug)]
@@ -82,15 +85,19 @@ impl CommitLog {
         Ok(file)
     }
 
-    /// Takes the first file out of the log and deletes it; whoever still reads its bytes keeps them.
-    pub fn delete_first(&self) -> Result<(), StoreError> {
-        let mut files = self.files.write();
+    /// Deletes the first file and takes it out of the log, if it is the one at `path`; returns whether it was. Whoever
+    /// still reads its bytes keeps them. One call at a time.
+    pub fn delete_first(&self, path: &Path) -> Result<bool, StoreError> {
         // The last file is where the appender is.
-        if files.len() > 1 {
-            self.disk.remove_file(files[0].path())?;
-            files.remove(0);
+        let is_first = |files: &[Arc<LogFile>]| files.len() > 1 && files[0].path() == path;
+        if !is_first(&self.files.read()) {
+            return Ok(false);
         }
-        Ok(())
+        // Freeing a large file takes long: no reader is to wait for it, neither here nor where the mapping ends.
+        self.disk.remove_file(path)?;
+        let deleted = self.files.write().remove(0);
+        drop(deleted);
+        Ok(true)
     }
 
     /// Paths of all files but the last, first to last.

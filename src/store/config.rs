@@ -59,8 +59,6 @@ pub struct StoreConfig {
     pub max_transfer_count_on_message_in_disk: usize,
     /// Share of the machine's memory, in per cent, that the newest messages are assumed to stay in.
     pub access_message_in_memory_max_ratio: u64,
-    /// Hours after which a log file is deleted.
-    pub file_reserved_time_hours: u64,
     /// Whether recovery checks the bodies' CRC.
     pub check_crc_on_recover: bool,
     /// Whether a read checks the CRC of what it gives out.
@@ -96,7 +94,6 @@ impl Default for StoreConfig {
             max_transfer_bytes_on_message_in_disk: 64 << 10,
             max_transfer_count_on_message_in_disk: 8,
             access_message_in_memory_max_ratio: 40,
-            file_reserved_time_hours: 72,
             check_crc_on_recover: true,
             check_crc_on_read: true,
             enabled_append_prop_crc: false,

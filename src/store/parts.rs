@@ -1,8 +1,8 @@
 //! The parts of an open store, as its door and its two threads share them.
 
 use crate::{
-    ConsumeQueue, StoreConfig, append::Appender, checkpoint::Checkpoint, commit_log::CommitLog, flush::Signal,
-    health::Health, index::Index, queue_table::QueueTable,
+    ConsumeQueue, StoreConfig, append::Appender, checkpoint::Checkpoint, commit_log::CommitLog, deleted::Deleted,
+    flush::Signal, health::Health, index::Index, queue_table::QueueTable,
 };
 use base::Clock;
 use parking_lot::Mutex;
@@ -24,6 +24,7 @@ pub(crate) struct Parts {
     /// `None` if messages are not indexed.
     pub index: Option<Index>,
     pub checkpoint: Checkpoint,
+    pub deleted: Deleted,
     pub health: Arc<Health>,
     /// The append lock.
     pub appender: Mutex<Appender>,
@@ -35,6 +36,8 @@ pub(crate) struct Parts {
     pub unshown: Mutex<Unshown>,
     /// One flush of the log at a time, and one of the queues.
     pub flushing: (Mutex<()>, Mutex<()>),
+    /// The next flush of the queues is to be a thorough one.
+    pub settle_soon: AtomicBool,
     /// A sync of queues or index failed.
     pub queues_unsynced: AtomicBool,
     pub counters: Counters,

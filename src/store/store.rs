@@ -4,14 +4,13 @@
 
 use crate::{
     AppendBatch, ConsumeQueue, Placed, StoreConfig, StoreError, fanout::SCHEDULE_TOPIC, flush, parts::Parts, recovery,
-    store_lock::StoreLock,
+    retention::Retention, store_lock::StoreLock,
 };
 use base::{Clock, Watermark};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use protocol::record::BLANK_MIN_LEN;
 use std::{
-    collections::HashSet,
     fmt,
     sync::{Arc, atomic::Ordering},
     thread::JoinHandle,
@@ -27,6 +26,7 @@ const LIGHT_PREFIX: &str = "%LMQ%";
 /// Dropped without [`MessageStore::close`], it leaves what a crash of the process would leave.
 pub struct MessageStore {
     parts: Arc<Parts>,
+    retention: Retention,
     threads: Mutex<Vec<JoinHandle<()>>>,
     /// Released last.
     lock: Mutex<Option<StoreLock>>,
@@ -41,13 +41,18 @@ impl MessageStore {
         config.check()?;
         let lock = StoreLock::take(&config.disk, &config.root_dir)?;
         let parts = Arc::new(recovery::open(config, clock, &lock)?);
-        let store = Self { parts: parts.clone(), threads: Mutex::default(), lock: Mutex::new(Some(lock)) };
+        let (retention, threads) = Default::default();
+        let store = Self { parts: parts.clone(), retention, threads, lock: Mutex::new(Some(lock)) };
         *store.threads.lock() = flush::start(&parts)?;
         Ok(Arc::new(store))
     }
 
     pub(crate) fn parts(&self) -> &Parts {
         &self.parts
+    }
+
+    pub(crate) fn retention(&self) -> &Retention {
+        &self.retention
     }
 
     /// An empty batch for this store's records.
@@ -150,20 +155,32 @@ impl MessageStore {
     /// A file that cannot be removed.
     pub fn delete_topic(&self, topic: &str) -> Result<bool, StoreError> {
         // No record may be on its way into the queues.
-        let _appender = self.parts.appender.lock();
+        let appender = self.parts.appender.lock();
+        if !self.parts.queues.has_topic(topic) {
+            return Ok(false);
+        }
+        // First, or a crash would bring the queues back, from the records that the next start reads.
+        self.parts.deleted.note(topic, appender.end(), self.parts.log.min_offset())?;
         self.parts.queues.delete_topic(topic)
     }
 
-    /// Deletes the queues of all topics but `used` and those the system needs; returns their names.
+    /// Deletes the queues of all topics but those that `is_used` and those the system needs; returns their names.
+    /// `is_used` is asked while no message can be appended: a topic that is made known before its first message is safe.
     ///
     /// # Errors
-    /// A file that cannot be removed.
-    pub fn clean_unused(&self, used: &HashSet<String>) -> Result<Vec<Arc<str>>, StoreError> {
+    /// A file that cannot be removed; [`StoreError::Closed`].
+    pub fn clean_unused(&self, is_used: impl Fn(&str) -> bool) -> Result<Vec<Arc<str>>, StoreError> {
         let system = |topic: &str| topic == SCHEDULE_TOPIC || topic == OP_HALF_TOPIC || topic.starts_with(LIGHT_PREFIX);
-        let mut unused = self.topics();
-        unused.retain(|topic| !used.contains(&**topic) && !system(topic));
-        for topic in &unused {
-            self.delete_topic(topic)?;
+        let mut unused = Vec::new();
+        for topic in self.topics().into_iter().filter(|topic| !system(topic)) {
+            let appender = self.parts.appender.lock();
+            if appender.closed {
+                return Err(StoreError::Closed);
+            }
+            if !is_used(&topic) {
+                self.parts.queues.delete_topic(&topic)?;
+                unused.push(topic);
+            }
         }
         Ok(unused)
     }

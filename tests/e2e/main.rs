@@ -18,5 +18,6 @@ mod lone;
 mod mixed;
 mod process;
 mod readme;
+mod retention;
 mod servers;
 mod wire;

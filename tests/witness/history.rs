@@ -262,6 +262,28 @@ mod tests {
     }
 
     #[test]
+    fn many_write_to_one_file_and_every_event_is_there_in_an_order_that_each_writer_agrees_with() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("history");
+        let histories = [History::in_file(&path).unwrap(), History::in_file(&path).unwrap()];
+        std::thread::scope(|scope| {
+            for writer in 0..4 {
+                let history = &histories[writer % 2];
+                scope.spawn(move || (0..200).for_each(|number| history.committed(&writer.to_string(), "T", 0, number)));
+            }
+        });
+        let loaded = History::load(&path).unwrap();
+        let mut next = [0; 4];
+        for event in loaded.events() {
+            let Event::Committed { group, offset, .. } = event else { panic!("{event:?}") };
+            let next = &mut next[group.parse::<usize>().unwrap()];
+            assert_eq!(offset, *next);
+            *next += 1;
+        }
+        assert_eq!((next, loaded.skipped_lines()), ([200; 4], 0));
+    }
+
+    #[test]
     fn the_physical_offset_is_the_end_of_the_brokers_message_id() {
         assert_eq!(physical_offset_in("7F00000100002A9F00000000000003E8"), Some(1000));
         assert_eq!(physical_offset_in("7F00000100002A9F00000000000003"), None);

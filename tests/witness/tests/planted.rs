@@ -28,7 +28,8 @@ const FAULTS: &[Fault] = &[
     ("the log is cut one byte too early",                     f::cut_last_byte,             &[DamagedRecord, KeyNotFindable, IndexWrong]),
     ("it is acknowledged before the sync, then power fails",  f::acknowledge_before_sync,   &[LostAck]),
     ("a whole log file is gone from the middle",              f::remove_log_file,           &[LostAck, EntryBehindLog, IndexBehindLog, BytesBehindLog, DeliveryLost]),
-    ("the answer names another place",                        f::answer_other_place,        &[WrongPlace]),
+    ("the answer names another place in the queue",           f::answer_other_place,        &[WrongPlace]),
+    ("the answer names another place in the log",             f::answer_other_byte,         &[WrongPlace]),
     ("a body has another's bytes, with a CRC that fits",      f::change_body_and_crc,       &[BodyChanged]),
     ("a bit of a body is flipped",                            f::flip_body_bit,             &[DamagedRecord]),
     ("a message nobody sent is stored",                       f::store_ghost,               &[Ghost]),
@@ -60,6 +61,7 @@ const FAULTS: &[Fault] = &[
     ("an entry of the index has another time",                f::key_at_other_time,         &[IndexWrong]),
     ("a chain of the index is a ring",                        f::ring_of_keys,              &[KeyNotFindable]),
     ("the index forgets its newest entry",                    f::uncount_key,               &[KeyNotFindable]),
+    ("an index file states other times than it holds",        f::index_of_other_time,       &[IndexWrong]),
     // Consumers and small files.
     ("a consumer's offset is beyond the queue's end",         f::offset_beyond_end,         &[OffsetOutOfBounds]),
     ("a consumer's offset in the file goes backwards",        f::offset_back_in_file,       &[OffsetBackwards]),

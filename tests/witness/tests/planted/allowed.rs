@@ -27,6 +27,7 @@ const ALLOWED: &[Allowed] = &[
     ("a body is compressed",                                      compressed),
     ("a message is known by its unique key only",                 known_by_unique_key),
     ("a retry topic has copies",                                  sent_back),
+    ("a log file is filled up, and the next not made yet",        filler_at_end),
     ("the clock goes back while the store is closed",             clock_back),
 ];
 
@@ -178,6 +179,10 @@ fn known_by_unique_key(stage: &mut Stage) {
 fn sent_back(stage: &mut Stage) {
     let copy = Message { topic: "%RETRY%Readers", ..message("17", "Orders", 0) };
     stage.open(|store, _| _ = (put(store, &copy), put(store, &copy)));
+}
+
+fn filler_at_end(stage: &mut Stage) {
+    stage.write_log(stage.last().end(), &[0, 0, 1, 0, 0xCB, 0xD4, 0x31, 0x94]);
 }
 
 fn clock_back(stage: &mut Stage) {

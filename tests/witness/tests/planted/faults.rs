@@ -31,6 +31,11 @@ pub fn answer_other_place(stage: &mut Stage) {
     stage.history.acked(&last.id().unwrap(), last.queue_id, last.queue_offset + 1, last.physical_offset, true);
 }
 
+pub fn answer_other_byte(stage: &mut Stage) {
+    let last = stage.last();
+    stage.history.acked(&last.id().unwrap(), last.queue_id, last.queue_offset, last.physical_offset - 1, true);
+}
+
 pub fn change_body_and_crc(stage: &mut Stage) {
     let record = stage.record("17");
     let mut body = record.body.clone();
@@ -211,6 +216,11 @@ pub fn ring_of_keys(stage: &mut Stage) {
 pub fn uncount_key(stage: &mut Stage) {
     let (file, key) = stage.newest_key();
     write(&file, 36, &key.number.to_be_bytes());
+}
+
+pub fn index_of_other_time(stage: &mut Stage) {
+    let (file, _) = stage.newest_key();
+    write(&file, 8, &(stage.last().store_ms - 1000).to_be_bytes());
 }
 
 // Consumers and small files.
