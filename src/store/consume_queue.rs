@@ -323,7 +323,8 @@ impl ConsumeQueue {
     pub(crate) fn delete(&self) -> Result<(), StoreError> {
         let mut inner = self.inner.lock();
         inner.deleted = true;
-        inner.tail = Vec::new();
+        // Nothing is left to be written.
+        (inner.tail, inner.tail_start) = (Vec::new(), inner.written);
         inner.files.close();
         Ok(self.queues.space.disk.remove_dirs(&self.dir())?)
     }

@@ -194,5 +194,7 @@ impl fmt::Debug for MessageStore {
 impl Drop for MessageStore {
     fn drop(&mut self) {
         self.stop_threads();
+        // The queues in this list hold the list.
+        self.parts.queues.queues.busy.lock().clear();
     }
 }
