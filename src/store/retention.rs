@@ -17,6 +17,8 @@ impl MessageStore {
         let kept_ms = self.parts().config.file_reserved_time_hours.saturating_mul(3_600_000);
         let expired =
             |modified_ms: i64| now_ms.saturating_sub(modified_ms) >= i64::try_from(kept_ms).unwrap_or(i64::MAX);
+        // Without the records, only their entries tell how far the queues had come.
+        self.flush_queues()?;
         // Not twice at once: each call takes the first file to be the one it looked at.
         let _one_at_a_time = self.parts().flushing.1.lock();
         let mut deleted = 0;

@@ -126,6 +126,14 @@ impl MessageStore {
         self.parts.log_flush.wake();
     }
 
+    /// Brings queues and index to the disk and moves the checkpoint, as is done from time to time by itself.
+    ///
+    /// # Errors
+    /// A file that cannot be written or synced.
+    pub fn flush_queues(&self) -> Result<(), StoreError> {
+        self.parts.flush_queues(true)
+    }
+
     /// Why the store takes no messages at present; `None` if it does.
     pub fn refusing(&self) -> Option<String> {
         self.parts.health.reason()
