@@ -312,7 +312,8 @@ impl ConsumeQueue {
         let keep = file_name(keep as u64 * ENTRY_LEN as u64);
         let mut inner = self.inner.lock();
         inner.files.close();
-        let disk = &self.queues.space.disk;
+        space.changed.store(true, Ordering::Relaxed);
+        let disk = &space.disk;
         for file in disk.list(&self.dir())?.into_iter().filter(|file| file.name < keep) {
             disk.remove_file(&file.path)?;
         }
@@ -326,6 +327,7 @@ impl ConsumeQueue {
         // Nothing is left to be written.
         (inner.tail, inner.tail_start) = (Vec::new(), inner.written);
         inner.files.close();
+        self.queues.space.changed.store(true, Ordering::Relaxed);
         Ok(self.queues.space.disk.remove_dirs(&self.dir())?)
     }
 }

@@ -35,7 +35,8 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    /// Opens the files that are there. `relink_below`: the last stop was not clean, and the log ends there.
+    /// Opens the files that are there. `relink_below`: the last stop was not clean, and only keys of records before that
+    /// place of the log are sure to be whole.
     pub fn open(
         config: &StoreConfig,
         clock: Clock,
@@ -45,7 +46,9 @@ impl Index {
         let (disk, dir) = (config.disk.clone(), config.index_path());
         let geometry = Geometry { slots: config.max_hash_slot_num, entries: config.max_index_num };
         let mut files: Vec<Arc<IndexFile>> = Vec::new();
-        for listed in disk.list(&dir)? {
+        let all = disk.list(&dir)?;
+        let last = all.last().map(|file| file.name.clone());
+        for listed in all {
             if listed.is_dir || listed.name.len() != 17 || !listed.name.bytes().all(|byte| byte.is_ascii_digit()) {
                 continue;
             }
@@ -57,8 +60,11 @@ impl Index {
                 continue;
             }
             let file = IndexFile::open(&disk, listed.path.clone(), geometry)?;
-            if let Some(log_end) = relink_below.filter(|_| !file.is_full() || file.header().end_physical == 0)
-                && !file.relink(log_end)?
+            // A full file was synced before the next one was made.
+            let sure =
+                |below| file.is_full() && Some(&listed.name) != last.as_ref() && file.header().end_physical < below;
+            if let Some(below) = relink_below.filter(|below| !sure(*below))
+                && !file.relink(below)?
             {
                 disk.remove_file(&listed.path)?;
                 continue;
@@ -108,7 +114,7 @@ impl Index {
                 full.path().file_name().and_then(|name| name.to_str()?.parse::<u64>().ok()).unwrap_or(0)
             }
             None => {
-                self.disk.create_dirs(&self.dir)?;
+                self.disk.create_dirs_for_good(&self.dir)?;
                 0
             }
         };

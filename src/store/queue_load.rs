@@ -6,7 +6,10 @@ use crate::{
     queue_table::QueueTable,
 };
 use base::disk::DiskFile;
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::Ordering,
+};
 
 /// Files at the end of a queue that are read entry by entry after a crash, as Apache does.
 const CHECKED_FILES: usize = 3;
@@ -52,14 +55,14 @@ pub(crate) fn find(space: &QueueSpace, after_abort: bool) -> Result<Vec<FoundQue
 
 fn files_of(space: &QueueSpace, dir: &Path, after_abort: bool) -> Result<Vec<(i64, PathBuf)>, StoreError> {
     let mut files: Vec<(i64, PathBuf)> = Vec::new();
-    let listed = space.disk.list(dir)?;
-    let last = listed.len().saturating_sub(1);
-    for (index, file) in listed.into_iter().enumerate() {
+    let mut ended = false;
+    for file in space.disk.list(dir)? {
         let offset = file.name.parse::<u64>().ok().filter(|_| file.name.len() == 20 && !file.is_dir);
         let Some(offset) = offset else { continue };
         let damaged = |what: String| Err(StoreError::Damaged { path: file.path.clone(), what });
-        let being_made = after_abort && index == last && file.len < space.file_bytes();
-        if file.len != space.file_bytes() && !being_made {
+        // A crash may leave a file short, or without the one before it; what follows is made anew from the log.
+        let unfinished = after_abort && file.len < space.file_bytes();
+        if file.len != space.file_bytes() && !unfinished {
             return damaged(format!(
                 "has {} bytes instead of {}: set mappedFileSizeConsumeQueue to what it was when the store was \
                  written, or remove the folder of all queues to have them built anew",
@@ -69,9 +72,17 @@ fn files_of(space: &QueueSpace, dir: &Path, after_abort: bool) -> Result<Vec<(i6
         }
         let first = (offset / ENTRY_LEN as u64) as i64;
         let expected = files.last().map_or(first, |(before, _)| before + space.per_file);
-        if offset % space.file_bytes() != 0 || first != expected {
+        let follows = offset % space.file_bytes() == 0 && first == expected;
+        if !follows && !after_abort {
             return damaged("its name does not follow from the file before it and mappedFileSizeConsumeQueue".into());
         }
+        ended |= !follows;
+        if ended {
+            space.changed.store(true, Ordering::Relaxed);
+            space.disk.remove_file(&file.path)?;
+            continue;
+        }
+        ended = unfinished;
         files.push((first, file.path));
     }
     Ok(files)
@@ -194,11 +205,14 @@ impl FoundQueue {
         }
         while let Some((first, path)) = self.files.last().filter(|(first, _)| *first >= self.end.max(self.first + 1)) {
             tracing::debug!(first, "removing an empty consume queue file");
+            space.changed.store(true, Ordering::Relaxed);
             space.disk.remove_file(path)?;
             self.files.pop();
         }
         if let Some((first, path)) = self.files.last() {
             let file = space.disk.open(path.clone())?;
+            // A clean stop is to sync this too.
+            space.changed.store(true, Ordering::Relaxed);
             file.set_len((self.end - first) as u64 * ENTRY_LEN as u64)?;
             file.set_len(space.file_bytes())?;
         }

@@ -44,7 +44,7 @@ pub(crate) fn open(config: StoreConfig, clock: Clock, lock: &StoreLock) -> Resul
     let delay_levels_ms = config.delay_levels_ms()?;
     let disk = &config.disk.clone();
     let space = QueueSpace::new(disk.clone(), config.queue_path(), config.mapped_file_size_consume_queue);
-    disk.create_dirs(&config.commit_log_path())?;
+    disk.create_dirs_for_good(&config.commit_log_path())?;
     disk.create_dirs(&space.dir)?;
     let checkpoint = Checkpoint::open(disk, config.checkpoint_path())?;
     disk.sync_dir(&config.root_dir)?;
@@ -73,7 +73,8 @@ pub(crate) fn open(config: StoreConfig, clock: Clock, lock: &StoreLock) -> Resul
     }
     cut_log(&config, &mut files, end, after_abort)?;
     for queue in &mut found_queues {
-        queue.cut(&space, end as i64, after_abort)?;
+        // After a crash, entries that the checkpoint does not vouch for may be half written: they are made anew.
+        queue.cut(&space, if after_abort { from.min(end) } else { end } as i64, after_abort)?;
     }
 
     let size = config.mapped_file_size_commit_log;
@@ -85,8 +86,10 @@ pub(crate) fn open(config: StoreConfig, clock: Clock, lock: &StoreLock) -> Resul
     let queues = QueueTable::new(Arc::new(queues));
     let min = log.min_offset() as i64;
     found_queues.into_iter().for_each(|queue| queue.put_in(&queues, min));
+    // So are keys.
+    let index_from = file_before(disk, &files, checkpoint.times().index_ms - 3000)?.min(end);
     let index = match config.message_index_enable {
-        true => Some(Index::open(&config, clock.clone(), health.clone(), after_abort.then_some(end as i64))?),
+        true => Some(Index::open(&config, clock.clone(), health.clone(), after_abort.then_some(index_from as i64))?),
         false => None,
     };
     let parts = Parts {
@@ -108,7 +111,12 @@ pub(crate) fn open(config: StoreConfig, clock: Clock, lock: &StoreLock) -> Resul
     };
     // After a clean stop nothing is missing; and reading on from the newest entry would bring back deleted topics.
     if after_abort {
-        let index_from = index_start(&parts, &files, without_queues)?;
+        let index_from = match &parts.index {
+            None => end,
+            // If it was removed together with the queues, it misses everything, whatever the checkpoint says.
+            Some(index) if without_queues && index.is_empty() => 0,
+            Some(_) => index_from,
+        };
         catch_up(&parts, &files, from.min(index_from), (from, end))?;
     }
     Ok(parts)
@@ -180,23 +188,28 @@ fn read_head(disk: &Disk, file: &FoundFile, offset: u64) -> Result<Vec<u8>, Stor
 /// The start of the last file whose first record was stored at or before `safe_ms`; of the first one, if none was.
 fn file_before(disk: &Disk, files: &[FoundFile], safe_ms: i64) -> Result<u64, StoreError> {
     for file in files.iter().rev() {
-        if first_store_ms(&read_head(disk, file, file.start)?).is_some_and(|stored| stored <= safe_ms) {
+        if first_store_ms(disk, file)?.is_some_and(|stored| stored <= safe_ms) {
             return Ok(file.start);
         }
     }
     Ok(files.first().map_or(0, |file| file.start))
 }
 
-/// The store time in the first bytes of a record; `None` if there is no record.
-fn first_store_ms(head: &[u8]) -> Option<i64> {
-    use protocol::record::{MESSAGE_MAGIC, SysFlag};
-    if head.get(4..8)? != MESSAGE_MAGIC.to_be_bytes() {
-        return None;
-    }
-    let flag = SysFlag(i32::from_be_bytes(head.get(36..40)?.try_into().ok()?));
-    let at = if flag.has(SysFlag::BORN_HOST_V6) { 68 } else { 56 };
-    let stored = i64::from_be_bytes(head.get(at..at + 8)?.try_into().ok()?);
-    (stored > 0).then_some(stored)
+/// The store time of a file's first record; `None` if no whole record is there, whose time could be anything.
+fn first_store_ms(disk: &Disk, file: &FoundFile) -> Result<Option<i64>, StoreError> {
+    let head = read_head(disk, file, file.start)?;
+    let Found::Short { need } = look(&head) else { return Ok(whole_store_ms(&head, file.start)) };
+    // A file's length bounds what is read, whatever the record states.
+    let opened = disk.open(file.path.clone())?;
+    let mut bytes = vec![0; need.min(opened.size()? as usize)];
+    opened.read_at(0, &mut bytes)?;
+    Ok(whole_store_ms(&bytes, file.start))
+}
+
+fn whole_store_ms(bytes: &[u8], start: u64) -> Option<i64> {
+    let Found::Record(record) = look(bytes) else { return None };
+    let whole = record.physical_offset() as u64 == start && record.crc_holds() && record.rest_holds();
+    whole.then(|| record.store_ms()).filter(|stored| *stored > 0)
 }
 
 /// Makes everything behind `end` zeros, for good.
@@ -205,6 +218,8 @@ fn cut_log(config: &StoreConfig, files: &mut Vec<FoundFile>, end: u64, after_abo
     while let Some(file) = files.last().filter(|file| file.start > end) {
         tracing::warn!(file = %file.path.display(), end, "removing a log file behind the end of the log");
         config.disk.remove_file(&file.path)?;
+        // Each for good before the next: of a log with a hole nobody knows where it ends.
+        config.disk.sync_dir(&config.commit_log_path())?;
         files.pop();
     }
     let Some(file) = files.last().filter(|file| end < file.start + size) else { return Ok(()) };
@@ -219,17 +234,6 @@ fn cut_log(config: &StoreConfig, files: &mut Vec<FoundFile>, end: u64, after_abo
         config.disk.sync_dir(&config.commit_log_path())?;
     }
     Ok(())
-}
-
-/// Where the log is to be read from so that the index misses nothing. If it was removed together with the queues, it
-/// misses everything, whatever the checkpoint says.
-fn index_start(parts: &Parts, files: &[FoundFile], without_queues: bool) -> Result<u64, StoreError> {
-    let Some(index) = &parts.index else { return Ok(u64::MAX) };
-    if without_queues && index.is_empty() {
-        return Ok(files.first().map_or(0, |file| file.start));
-    }
-    let synced = file_before(&parts.config.disk, files, parts.checkpoint.times().index_ms - 3000)?;
-    Ok(synced.max(index.last_update().1 as u64))
 }
 
 /// Gives queues and index what they miss of the records in `from..end`, of which `checked..end` was just checked.

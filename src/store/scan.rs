@@ -59,6 +59,9 @@ pub(crate) fn scan(
                     if check_crc && !record.crc_holds() {
                         return Ok(End { offset, reason: "the body is not what its CRC says" });
                     }
+                    if check_crc && !record.rest_holds() {
+                        return Ok(End { offset, reason: "topic or properties are not all there" });
+                    }
                     visit(&record)?;
                     offset += record.size();
                     continue;
