@@ -253,8 +253,7 @@ impl IndexFile {
                 self.slots.store_u32(&self.file, slot, head);
             }
         }
-        // The header may have come further than its entries did.
-        if number != stated || header.end_physical != last_physical {
+        if number != stated {
             header.end_ms = header.begin_ms + i64::from(last_seconds) * 1000;
             header.end_physical = last_physical;
         }

@@ -47,6 +47,11 @@ impl QueueTable {
         queue
     }
 
+    /// Whether the topic has a queue.
+    pub fn has_topic(&self, topic: &str) -> bool {
+        self.topics.read().contains_key(topic)
+    }
+
     /// Names of all topics with a queue, sorted.
     pub fn topics(&self) -> Vec<Arc<str>> {
         let mut names: Vec<_> = self.topics.read().keys().cloned().collect();

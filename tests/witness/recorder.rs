@@ -186,7 +186,8 @@ impl Recorder {
         *self.during_sync.lock() = Some(Box::new(work));
     }
 
-    /// Takes back what [`Recorder::during_next_sync`] asked for, if there was no sync; returns whether so.
+    /// Takes back what [`Recorder::during_next_sync`] asked for, if there was no sync, and returns whether so; else waits
+    /// until it is done.
     pub fn no_sync_came(&self) -> bool {
         self.during_sync.lock().take().is_some()
     }
@@ -333,8 +334,10 @@ impl Tap for Recorder {
             state.syncing.entry(std::thread::current().id()).or_default().push(sync);
         }
         if matches!(call, Call::Sync { .. }) {
-            let work = self.during_sync.lock().take();
-            if let Some(work) = work {
+            // Locked while it works: a sync that the work itself causes is none of its kind.
+            if let Some(mut work) = self.during_sync.try_lock()
+                && let Some(work) = work.take()
+            {
                 work();
             }
         }

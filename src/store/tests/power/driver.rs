@@ -13,7 +13,7 @@ use std::{
     task::{Context, Poll, Wake, Waker},
     thread::Thread,
 };
-use store::{FlushDiskType, MessageStore, StoreConfig, StoreError};
+use store::{FlushDiskType, MessageStore, RetentionRules, StoreConfig, StoreError};
 use witness::recorder::Recorder;
 
 pub const START_MS: i64 = 1_700_000_000_000;
@@ -27,7 +27,6 @@ pub fn config(dir: &Path) -> StoreConfig {
     StoreConfig {
         flush_interval_commit_log_ms: HOUR_MS,
         flush_interval_consume_queue_ms: HOUR_MS,
-        file_reserved_time_hours: 1,
         ..StoreConfig::small(dir)
     }
 }
@@ -192,9 +191,6 @@ impl Driver {
     /// As many producers wait for one flush; more send while the disk is busy with it.
     fn flush(&mut self) {
         let target = self.store().max_physical() as u64;
-        if self.store().flushed().get() >= target {
-            return;
-        }
         if self.rng.random_bool(0.5) {
             let (store, history) = (self.store().clone(), self.history.clone());
             let drafts = self.drafts();
@@ -239,8 +235,16 @@ impl Driver {
         let last = store.max_physical() as u64 / LOG_FILE * LOG_FILE;
         let most = last.min(store.min_physical() as u64 + 10 * LOG_FILE);
         self.history.lock().may_start_at.push((self.recorder.position(), most));
-        store.delete_expired(i64::MAX / 2)?;
-        Ok(())
+        let rules = RetentionRules {
+            now_ms: i64::MAX / 2,
+            file_reserved_hours: 1,
+            hour_has_come: true,
+            asked: false,
+            max_used: 1.0,
+            clean_forcibly: None,
+            refuse_over: 1.0,
+        };
+        store.delete_expired(&rules, &mut Vec::new())
     }
 
     /// Ends without closing, or with; returns the history.
