@@ -182,7 +182,7 @@ const CALLS: [&str; 18] = [
 
 fn calls(name: &str, part: &str) -> Result<Calls, String> {
     if !CALLS.contains(&name) {
-        return Err(format!("no call {name:?}; there are {}", CALLS.join(", ")));
+        return Err(format!("{name:?} is no call; there are {}", CALLS.join(", ")));
     }
     Ok(Calls { name: name.to_owned(), part: part.to_owned(), seen: AtomicU64::new(0) })
 }

@@ -204,6 +204,9 @@ impl MessageStore {
         let Some(lock) = self.lock.lock().take() else { return Ok(()) };
         self.parts.flush_log()?;
         self.parts.flush_queues(true)?;
+        if self.parts.queues_unsynced.load(Ordering::Relaxed) {
+            return Err(StoreError::QueuesUnsynced);
+        }
         lock.clean()
     }
 

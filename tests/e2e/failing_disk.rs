@@ -272,9 +272,13 @@ fn tables_that_could_not_be_saved_are_saved_once_the_disk_takes_them() {
 #[test]
 fn what_is_no_fault_is_refused_at_the_start() {
     let case = Case::new("");
-    for (name, value) in [("RMQ_TEST_FAIL", "EIO:sink:commitlog:1"), ("RMQ_TEST_CRASH", "after:sync:commitlog")] {
+    for (name, value, wrong) in [
+        ("RMQ_TEST_FAIL", "EIO:sink:commitlog:1", "sink"),
+        ("RMQ_TEST_FAIL", "EIO:sync:commitlog:1,EODD:sync:commitlog:1", "EODD"),
+        ("RMQ_TEST_CRASH", "after:sync:commitlog", "after:sync:commitlog"),
+    ] {
         let mut broker = case.lone.begin(&[(name, value)]);
         let (status, log) = (broker.wait(), broker.log());
-        assert!(!status.success() && log.contains(name) && log.contains(value), "{status}: {log}");
+        assert!(!status.success() && log.contains(name) && log.contains(wrong), "{status}: {log}");
     }
 }
