@@ -10,11 +10,7 @@ use base::{
 };
 use parking_lot::Mutex;
 use rustix::io::Errno;
-use std::{
-    fmt, io,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{fmt, io, path::PathBuf, sync::Arc};
 
 /// Why the disk refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,9 +177,9 @@ impl Faults {
         self.state.lock().fired.first().cloned()
     }
 
-    /// The first refused call that `is_it` takes.
-    pub fn fired_at(&self, is_it: impl Fn(&str, &Path) -> bool) -> Option<Fired> {
-        self.state.lock().fired.iter().find(|fired| is_it(fired.name, &fired.path)).cloned()
+    /// Every call that was refused, in order.
+    pub fn all_fired(&self) -> Vec<Fired> {
+        self.state.lock().fired.clone()
     }
 
     /// Calls of every kind since the tap was made.
