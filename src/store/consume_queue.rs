@@ -289,17 +289,18 @@ impl ConsumeQueue {
 
     /// Moves the start to the first entry whose record is at or behind `physical_min`.
     pub(crate) fn correct_min(&self, physical_min: i64) {
-        let stored = |offset| self.get(offset).is_some_and(|entry| entry.physical_end() > physical_min.max(0));
+        let stored = |offset| self.get(offset).map(|entry| entry.physical_end() > physical_min.max(0));
         let (mut low, mut high) = (self.min_offset(), self.max_offset());
-        if low < high && stored(low) {
+        if low < high && stored(low) == Some(true) {
             return;
         }
         while low < high {
             let middle = low + (high - low) / 2;
-            if stored(middle) {
-                high = middle;
-            } else {
-                low = middle + 1;
+            match stored(middle) {
+                Some(true) => high = middle,
+                Some(false) => low = middle + 1,
+                // What cannot be read may be stored all the same; a later call will tell.
+                None => return,
             }
         }
         self.min.fetch_max(low, Ordering::AcqRel);
