@@ -194,5 +194,7 @@ impl fmt::Debug for MessageStore {
 impl Drop for MessageStore {
     fn drop(&mut self) {
         self.stop_threads();
+        // The list and the queues on it hold each other, and all files with them.
+        self.parts.queues.queues.busy.lock().clear();
     }
 }
