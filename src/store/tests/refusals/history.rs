@@ -1,6 +1,6 @@
 //! What was sent to a store and what became of it, and the check of a store against that.
 
-use protocol::record::{NewRecord, SysFlag, decode_all, place};
+use protocol::record::{NewRecord, Record, SysFlag, decode_all, place};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use store::{MessageStore, Placed, PullSpec, StoreError};
 
@@ -12,6 +12,7 @@ type QueueName = (String, i32);
 #[derive(Clone)]
 pub struct Stored {
     pub placed: Placed,
+    number: i32,
     /// The whole record, as it must be read.
     bytes: Vec<u8>,
     keys: Vec<String>,
@@ -20,21 +21,18 @@ pub struct Stored {
 /// Every message of one run.
 #[derive(Default)]
 pub struct History {
-    sent: usize,
+    /// How many were sent; the number of each is its flag.
+    sent: i32,
     /// By queue, in the order of their offsets.
     stored: BTreeMap<QueueName, Vec<Stored>>,
-    /// Unique keys of what was refused.
-    refused: BTreeSet<String>,
+    /// Properties of what was refused.
+    refused: HashMap<i32, String>,
     /// Records of a topic before its deletion: they may be there or not.
-    optional: HashMap<String, Vec<u8>>,
+    optional: HashMap<i32, Vec<u8>>,
     /// Log files below may be deleted.
     pub deleted_below: i64,
     /// The store was opened a second time: what was refused may be there, once, at an offset that is nobody else's.
     pub opened_again: bool,
-}
-
-fn unique_key(properties: &str) -> &str {
-    protocol::properties::get(properties, protocol::properties::UNIQUE_KEY).unwrap()
 }
 
 impl History {
@@ -46,15 +44,16 @@ impl History {
             self.sent += 1;
             let body = format!("{n} ").repeat(len).into_bytes();
             // One to three keys, so that a full index file parts the keys of a message.
-            let keys: Vec<_> = ["u", "a", "b"][..1 + n % 3].iter().map(|prefix| format!("{prefix}{n}")).collect();
+            let keys: Vec<_> =
+                ["u", "a", "b"][..1 + n as usize % 3].iter().map(|prefix| format!("{prefix}{n}")).collect();
             let properties =
                 format!("UNIQ_KEY\u{1}{}\u{2}KEYS\u{1}{}\u{2}TAGS\u{1}t{}\u{2}", keys[0], keys[1..].join(" "), n % 4);
             let record = NewRecord {
                 topic,
                 queue_id,
-                flag: n as i32,
+                flag: n,
                 sys_flag: SysFlag::default(),
-                born_ms: 1_700_000_000_000 + n as i64,
+                born_ms: 1_700_000_000_000 + i64::from(n),
                 born_host: "127.0.0.1:4000".parse().unwrap(),
                 store_host: "127.0.0.1:10911".parse().unwrap(),
                 reconsume_times: 0,
@@ -65,22 +64,27 @@ impl History {
             batch.push(&record).unwrap();
             let mut bytes = Vec::new();
             record.encode(&mut bytes).unwrap();
-            encoded.push(((topic.to_owned(), queue_id), bytes, keys));
+            encoded.push(((topic.to_owned(), queue_id), n, bytes, keys, properties));
         }
         let result = store.append(&mut batch, &mut placed);
         assert!(placed.len() == orders.len() || result.is_err(), "a message neither stored nor refused");
-        for (at, (queue, mut bytes, keys)) in encoded.into_iter().enumerate() {
+        for (at, (queue, number, mut bytes, keys, properties)) in encoded.into_iter().enumerate() {
             let Some(&placed) = placed.get(at) else {
-                self.refused.insert(keys[0].clone());
+                self.refused.insert(number, properties);
                 continue;
             };
             place(&mut bytes, placed.queue_offset, placed.physical_offset, placed.store_ms);
             let of_queue = self.stored.entry(queue).or_default();
+            // A queue whose entries could not be written and whose records were deleted by their age is forgotten when
+            // the store is opened again, and starts anew.
+            if self.opened_again && of_queue.iter().all(|old| old.placed.physical_offset < store.min_physical()) {
+                of_queue.clear();
+            }
             let expected = of_queue.last().map_or(placed.queue_offset, |last| last.placed.queue_offset + 1);
             // After an open a refused message may have the next offset.
             let left_out = placed.queue_offset > expected && !self.opened_again;
             assert!(placed.queue_offset >= expected && !left_out, "{placed:?}, but {expected} is next");
-            of_queue.push(Stored { placed, bytes, keys });
+            of_queue.push(Stored { placed, number, bytes, keys });
         }
         result.map(|()| placed)
     }
@@ -89,15 +93,18 @@ impl History {
     pub fn delete_topic(&mut self, topic: &str) {
         for ((name, _), of_queue) in &mut self.stored {
             if name == topic {
-                self.optional.extend(of_queue.drain(..).map(|stored| (stored.keys[0].clone(), stored.bytes)));
+                self.optional.extend(of_queue.drain(..).map(|stored| (stored.number, stored.bytes)));
             }
         }
     }
 
     /// Whether a record that need not be there may be: its topic was deleted, or it was refused before an open.
-    fn may_be(&self, key: &str, bytes: &[u8]) -> bool {
-        let deleted = self.optional.get(key).is_some_and(|old| *old == bytes);
-        deleted || self.opened_again && self.refused.contains(key)
+    /// No checksum covers its properties, so the last of them may be missing.
+    fn may_be(&self, record: &Record, bytes: &[u8]) -> bool {
+        let deleted = self.optional.get(&record.flag).is_some_and(|old| *old == bytes);
+        let left = record.properties.trim_end_matches('\0');
+        let refused = self.refused.get(&record.flag).is_some_and(|sent| sent.starts_with(left));
+        deleted || self.opened_again && refused
     }
 
     fn kept(&self, store: &MessageStore) -> impl Iterator<Item = (&QueueName, Vec<&Stored>)> {
@@ -114,12 +121,13 @@ impl History {
             let mut expected = expected.into_iter().peekable();
             let from = expected.peek().map_or(0, |first| first.placed.queue_offset);
             let served = pull_all(store, topic, *queue_id, from);
-            for (offset, bytes, key) in served {
+            for (record, bytes) in served {
+                let offset = record.queue_offset;
                 let Some(stored) = expected.next_if(|stored| stored.placed.queue_offset == offset) else {
                     let skipped = expected.peek().is_some_and(|next| next.placed.queue_offset < offset);
                     assert!(!skipped || !complete(), "{topic} {queue_id} skips to {offset}");
-                    let may_be = self.may_be(&key, &bytes);
-                    assert!(may_be, "{topic} {queue_id} serves {key} at {offset}, where nothing was stored");
+                    let may_be = self.may_be(&record, &bytes);
+                    assert!(may_be, "{topic} {queue_id} serves {record:?}, where nothing was stored");
                     continue;
                 };
                 assert!(bytes == stored.bytes, "{topic} {queue_id} serves another record at {offset}");
@@ -152,13 +160,14 @@ impl History {
             let served = pull_all(store, topic, *queue_id, queue.min_offset());
             assert_eq!(served.len() as i64, queue.max_offset() - queue.min_offset(), "{told}: dense from min to max");
             let mut expected = expected.iter().peekable();
-            for (offset, bytes, key) in served {
+            for (record, bytes) in served {
+                let (offset, number) = (record.queue_offset, record.flag);
                 if let Some(stored) = expected.next_if(|stored| stored.placed.queue_offset == offset) {
                     assert!(bytes == stored.bytes, "{told}: another record at {offset}");
                     continue;
                 }
-                assert!(self.may_be(&key, &bytes), "{told}: {key} at {offset} was never sent there");
-                assert!(ghosts.insert(key.clone()), "{told}: {key} is there twice");
+                assert!(self.may_be(&record, &bytes), "{told}: {record:?} was never sent there");
+                assert!(ghosts.insert(number), "{told}: {number} is there twice");
             }
             let missing = expected.next().map(|stored| stored.placed);
             assert_eq!(missing, None, "{told}: acknowledged and lost; the queue ends at {}", queue.max_offset());
@@ -196,8 +205,8 @@ fn check_found(store: &MessageStore, topic: &str, stored: &Stored, complete: imp
     }
 }
 
-/// Offset, bytes and unique key of each record a queue serves from `offset` on.
-fn pull_all(store: &MessageStore, topic: &str, queue_id: i32, mut offset: i64) -> Vec<(i64, Vec<u8>, String)> {
+/// Each record a queue serves from `offset` on, with its bytes.
+fn pull_all(store: &MessageStore, topic: &str, queue_id: i32, mut offset: i64) -> Vec<(Record, Vec<u8>)> {
     let mut all = Vec::new();
     loop {
         let pulled = store.pull(&PullSpec { topic, queue_id, offset, max_messages: 32 }, |_, _| true);
@@ -209,7 +218,7 @@ fn pull_all(store: &MessageStore, topic: &str, queue_id: i32, mut offset: i64) -
                 let at = (record.physical_offset - decode_first(&run)) as usize;
                 let bytes = run[at..at + record.size as usize].to_vec();
                 assert_eq!((&*record.topic, record.queue_id), (topic, queue_id), "a record of another queue");
-                all.push((record.queue_offset, bytes, unique_key(&record.properties).to_owned()));
+                all.push((record, bytes));
             }
         }
         offset = pulled.next_offset;
