@@ -141,7 +141,10 @@ pub trait Tap: Send + Sync {
 #[derive(Clone, Default)]
 pub struct Disk {
     tap: Option<Arc<dyn Tap>>,
+    used: Option<Arc<UsedShare>>,
 }
+
+type UsedShare = dyn Fn(&Path) -> Option<f64> + Send + Sync;
 
 impl fmt::Debug for Disk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -156,7 +159,12 @@ fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DiskEr
 impl Disk {
     /// A disk whose calls pass by `tap`.
     pub fn with_tap(tap: Arc<dyn Tap>) -> Self {
-        Self { tap: Some(tap) }
+        Self { tap: Some(tap), used: None }
+    }
+
+    /// This disk, but as full as `used` says: which share of a folder's file system is used, 0 to 1.
+    pub fn as_full_as(self, used: impl Fn(&Path) -> Option<f64> + Send + Sync + 'static) -> Self {
+        Self { used: Some(Arc::new(used)), ..self }
     }
 
     fn call<T>(&self, action: &'static str, call: Call<'_>, make: impl FnOnce() -> io::Result<T>) -> Result<T> {
@@ -296,10 +304,19 @@ impl Disk {
 
     /// Share of the folder's file system that is used, 0 to 1, rounded up to whole per cents; `None` if it cannot be read.
     pub fn used_ratio(&self, dir: &Path) -> Option<f64> {
+        if let Some(used) = &self.used {
+            return used(dir);
+        }
         let stat = self.call("examine", Call::Examine { path: dir }, || Ok(rustix::fs::statvfs(dir)?)).ok()?;
         let used = stat.f_blocks.checked_sub(stat.f_bfree)?;
         let usable = used + stat.f_bavail;
         (usable > 0).then(|| (used * 100).div_ceil(usable) as f64 / 100.0)
+    }
+
+    /// Bytes of the folder's file system, and how many of them may still be used; `None` if it cannot be read.
+    pub fn capacity(&self, dir: &Path) -> Option<(u64, u64)> {
+        let stat = self.call("examine", Call::Examine { path: dir }, || Ok(rustix::fs::statvfs(dir)?)).ok()?;
+        Some((stat.f_blocks.checked_mul(stat.f_frsize)?, stat.f_bavail.checked_mul(stat.f_frsize)?))
     }
 }
 
@@ -429,5 +446,22 @@ impl DiskFile {
     /// The open file itself, to lock it.
     pub fn file(&self) -> &File {
         &self.file
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_tells_how_full_a_folder_is_and_nothing_of_one_that_is_not_there() {
+        let (dir, disk) = (tempfile::tempdir().unwrap(), Disk::default());
+        let share = disk.used_ratio(dir.path()).unwrap();
+        assert!((0.0..=1.0).contains(&share), "{share}");
+        let (total, free) = disk.capacity(dir.path()).unwrap();
+        assert!(total > 0 && free <= total, "{free} of {total}");
+        let gone = dir.path().join("x");
+        assert_eq!((disk.used_ratio(&gone), disk.capacity(&gone)), (None, None));
+        assert_eq!(disk.as_full_as(|_| Some(0.5)).used_ratio(&gone), Some(0.5));
     }
 }

@@ -9,6 +9,7 @@ use crate::{
     groups::Groups,
     offsets::Offsets,
     rates::Rates,
+    retention::{self, Retention},
     send::Sends,
     topics::{TopicRules, Topics},
 };
@@ -66,6 +67,7 @@ pub struct Broker {
     clients: Clients,
     announcer: Announcer,
     rates: Rates,
+    retention: Retention,
     clock: Clock,
     started_ms: i64,
     /// Buffers of reads that are done, for the next ones.
@@ -98,6 +100,7 @@ impl Broker {
             .map(|port| open(SocketAddr::new(listen.ip(), port)))
             .transpose()?;
         let store = MessageStore::open(store_config(&config, disk), clock.clone())?;
+        store.check_space(retention::refuse_over(&config));
         let table = |name: &str| DurableFile::on(disk, config.store_path_root_dir.join("config").join(name));
         let broken = |name: &str| {
             let file = table(name).path().display().to_string();
@@ -113,6 +116,7 @@ impl Broker {
             clients: Clients::new(clock.clone()),
             announcer: Announcer::new(names.unwrap_or_default()),
             rates: Rates::default(),
+            retention: Retention::default(),
             started_ms: clock.now_ms(),
             spare_sends: Mutex::default(),
             tasks: Tasks::default(),
@@ -154,6 +158,8 @@ impl Broker {
         });
         let me = self.clone();
         self.tasks.every("note rates", RATES_PERIOD, move || me.rates.note(&me.store.stats(), me.clock.now_ms()));
+        let (me, shutdown) = (self.clone(), self.tasks.shutdown().clone());
+        self.tasks.spawn("retention", retention::run(me, shutdown));
         let me = self.clone();
         self.tasks.every("expire clients", EXPIRY_PERIOD, move || me.clients.expire(|group| me.tells_members(group)));
     }
@@ -240,6 +246,11 @@ impl Broker {
         &self.rates
     }
 
+    /// What is to be deleted.
+    pub fn retention(&self) -> &Retention {
+        &self.retention
+    }
+
     /// The clock.
     pub fn clock(&self) -> &Clock {
         &self.clock
@@ -316,8 +327,9 @@ fn store_config(config: &BrokerConfig, disk: &Disk) -> StoreConfig {
         max_transfer_bytes_on_message_in_disk: config.max_transfer_bytes_on_disk as usize,
         max_transfer_count_on_message_in_disk: config.max_transfer_count_on_disk as usize,
         access_message_in_memory_max_ratio: u64::from(config.access_message_in_memory_max_percent),
-        file_reserved_time_hours: u64::from(config.file_reserved_hours),
         check_crc_on_recover: config.check_crc_on_recover,
+        check_crc_on_read: config.check_crc_on_read,
+        enabled_append_prop_crc: config.enabled_append_prop_crc,
         message_delay_level: config.message_delay_level.clone(),
         disk: disk.clone(),
     }

@@ -10,7 +10,7 @@ use crate::{
     mapped_file::file_name,
     queue_files::{ENTRY_LEN, QueueEntry, QueueFiles, QueueSpace},
 };
-use base::Watermark;
+use base::{Watermark, disk::Listed};
 use parking_lot::Mutex;
 use std::{
     path::PathBuf,
@@ -196,10 +196,21 @@ impl ConsumeQueue {
 
     /// Gives back offsets that were taken for records which could not be written.
     pub(crate) fn untake(&self) {
-        self.next.store(self.max_offset(), Ordering::Relaxed);
+        let inner = self.inner.lock();
+        self.next.store(inner.tail_start + inner.tail.len() as i64, Ordering::Relaxed);
     }
 
-    /// Adds the entry of the record that took the next offset; it becomes visible with [`ConsumeQueue::publish`].
+    /// Where the record of the last entry ends in the log.
+    pub(crate) fn physical_end(&self) -> i64 {
+        self.inner.lock().physical_end
+    }
+
+    /// The offset the next record gets.
+    pub(crate) fn next(&self) -> i64 {
+        self.next.load(Ordering::Relaxed)
+    }
+
+    /// Adds the entry of the record that took the next offset; it becomes visible with [`ConsumeQueue::show`].
     pub(crate) fn push(&self, entry: QueueEntry) {
         let mut inner = self.inner.lock();
         inner.tail.push(entry);
@@ -218,9 +229,9 @@ impl ConsumeQueue {
         }
     }
 
-    /// Makes everything pushed visible.
-    pub(crate) fn publish(&self) {
-        self.end.advance(self.next.load(Ordering::Relaxed) as u64);
+    /// Makes everything pushed below `end` visible.
+    pub(crate) fn show(&self, end: i64) {
+        self.end.advance(end as u64);
     }
 
     /// Offers an entry that recovery found in the log at `offset`.
@@ -234,12 +245,17 @@ impl ConsumeQueue {
             std::cmp::Ordering::Greater => Offered::Gap,
             std::cmp::Ordering::Less => Offered::Restarted,
             std::cmp::Ordering::Equal => {
-                self.take_offset();
-                self.push(entry);
-                self.publish();
+                self.add(entry);
                 Offered::Taken
             }
         }
+    }
+
+    /// Adds an entry at the next offset and shows it: for recovery.
+    pub(crate) fn add(&self, entry: QueueEntry) {
+        let offset = self.take_offset();
+        self.push(entry);
+        self.show(offset + 1);
     }
 
     fn note_use(&self, inner: &mut Inner) {
@@ -263,6 +279,10 @@ impl ConsumeQueue {
     /// Returns whether it is still busy.
     pub(crate) fn settle(&self, least_bytes: u64) -> Result<bool, StoreError> {
         let mut inner = self.inner.lock();
+        if inner.deleted {
+            inner.busy = false;
+            return Ok(false);
+        }
         let unwritten = inner.tail_start + inner.tail.len() as i64 - inner.written;
         if unwritten as u64 * ENTRY_LEN as u64 >= least_bytes {
             self.write_out(&mut inner)?;
@@ -277,7 +297,6 @@ impl ConsumeQueue {
             }
         }
         inner.used = false;
-        inner.busy &= !inner.deleted;
         Ok(inner.busy)
     }
 
@@ -288,34 +307,67 @@ impl ConsumeQueue {
     }
 
     /// Moves the start to the first entry whose record is at or behind `physical_min`.
-    pub(crate) fn correct_min(&self, physical_min: i64) {
-        let stored = |offset| self.get(offset).map(|entry| entry.physical_end() > physical_min.max(0));
+    ///
+    /// # Errors
+    /// An entry that cannot be read: then the start stays where it is, for what it leads to may be there.
+    pub(crate) fn correct_min(&self, physical_min: i64) -> Result<(), StoreError> {
+        let stored = |offset| self.entry_within(offset).map(|entry| entry.physical_end() > physical_min.max(0));
         let (mut low, mut high) = (self.min_offset(), self.max_offset());
-        if low < high && stored(low) == Some(true) {
-            return;
+        if low < high && stored(low)? {
+            return Ok(());
         }
         while low < high {
             let middle = low + (high - low) / 2;
-            match stored(middle) {
-                Some(true) => high = middle,
-                Some(false) => low = middle + 1,
-                // What cannot be read may be stored all the same; a later call will tell.
-                None => return,
+            if stored(middle)? {
+                high = middle;
+            } else {
+                low = middle + 1;
             }
         }
         self.min.fetch_max(low, Ordering::AcqRel);
+        Ok(())
     }
 
-    /// Deletes the files before the one that holds the first stored message, never the last one.
-    pub(crate) fn delete_files_before_min(&self) -> Result<(), StoreError> {
+    /// The entry at `offset`, which lies within the queue; filler, once the queue is deleted.
+    fn entry_within(&self, offset: i64) -> Result<QueueEntry, StoreError> {
+        let mut inner = self.inner.lock();
+        if inner.deleted {
+            return Ok(QueueEntry::BLANK);
+        }
+        let found = match usize::try_from(offset - inner.tail_start) {
+            Ok(in_tail) => inner.tail.get(in_tail).copied(),
+            Err(_) => {
+                let mut bytes = [0; ENTRY_LEN];
+                self.note_use(&mut inner);
+                let count = inner.files.read(&self.queues.space, &self.dir(), offset, &mut bytes)?;
+                QueueEntry::decode(&bytes[..count * ENTRY_LEN])
+            }
+        };
+        found.ok_or_else(|| StoreError::Damaged {
+            path: self.dir(),
+            what: format!("entry {offset} is missing; remove the folder of all queues to have them built anew"),
+        })
+    }
+
+    /// Deletes the files before the one that holds the first stored message, never the last one; `removed` gets their
+    /// paths.
+    pub(crate) fn delete_files_before_min(&self, removed: &mut Vec<PathBuf>) -> Result<(), StoreError> {
         let space = &self.queues.space;
         let keep = space.first_of_file(self.min_offset().min((self.max_offset() - 1).max(0)));
         let keep = file_name(keep as u64 * ENTRY_LEN as u64);
+        let dir = self.dir();
         let mut inner = self.inner.lock();
-        inner.files.close();
-        let disk = &self.queues.space.disk;
-        for file in disk.list(&self.dir())?.into_iter().filter(|file| file.name < keep) {
-            disk.remove_file(&file.path)?;
+        // The folder may be that of a queue made anew.
+        if inner.deleted {
+            return Ok(());
+        }
+        let is_before = |file: &Listed| !file.is_dir && file.name.len() == keep.len() && file.name < keep;
+        for file in space.disk.list(&dir)?.into_iter().filter(is_before) {
+            inner.files.close();
+            space.disk.remove_file(&file.path)?;
+            removed.push(file.path);
+            // One after the other: with a later file gone before an earlier one, the queue would have a hole.
+            space.disk.sync_dir(&dir)?;
         }
         Ok(())
     }

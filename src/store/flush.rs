@@ -2,7 +2,11 @@
 //!
 //! A flush covers everything appended before it began, so any number of waiters cost one sync.
 
-use crate::{FlushDiskType, StoreError, checkpoint::Times, parts::Parts};
+use crate::{
+    FlushDiskType, StoreError,
+    checkpoint::{Marks, Times},
+    parts::Parts,
+};
 use base::disk::DiskError;
 use parking_lot::{Condvar, Mutex};
 use std::{
@@ -88,7 +92,10 @@ impl Parts {
                 self.health.log_unsynced(&error);
                 return Err(error);
             }
+            // Who waits for the disk is told last: what it tells others can then be read.
+            self.unshown.lock().synced(to);
             self.log.flushed.advance(to);
+            self.checkpoint.mark_synced(to);
         }
         self.checkpoint.note(Times { log_ms, ..Times::default() });
         Ok(())
@@ -98,7 +105,11 @@ impl Parts {
     /// moves the checkpoint.
     pub fn flush_queues(&self, thorough: bool) -> Result<(), StoreError> {
         let _one_at_a_time = self.flushing.1.lock();
-        let store_ms = self.last_store_ms.load(Ordering::Acquire);
+        // Taken together: every entry and key of the records before `settled` is noted.
+        let (settled, last_record, store_ms) = {
+            let appender = self.appender.lock();
+            (appender.end(), appender.last_record(), self.last_store_ms.load(Ordering::Acquire))
+        };
         if let Some(index) = &self.index {
             index.link().inspect_err(|error| self.health.index_trouble(Some(error.to_string())))?;
         }
@@ -141,10 +152,13 @@ impl Parts {
         // After a failed sync the files cannot vouch for any later time: the checkpoint stays where it is, and the next
         // start after a crash reads the log from there.
         if thorough && !self.queues_unsynced.load(Ordering::Relaxed) {
+            // The marks speak of the log, too.
+            self.flush_log()?;
+            let synced = self.log.flushed.get();
             self.checkpoint.note(Times { log_ms: 0, queues_ms: store_ms, index_ms: store_ms });
-            self.checkpoint.save()?;
+            self.checkpoint.mark(Marks { settled, last_record, synced });
         }
-        Ok(())
+        self.checkpoint.save()
     }
 
     fn sync_queues(&self, dirty: &[PathBuf]) -> Result<(), StoreError> {
@@ -193,7 +207,11 @@ fn flush_queues_forever(parts: &Parts) {
     let interval = Duration::from_millis(config.flush_interval_consume_queue_ms.max(1));
     let mut last = Instant::now();
     while parts.queue_flush.wait(interval) != Woken::ToEnd {
-        let now = last.elapsed() >= thorough;
+        // A crash must not leave more than a file of the log to be checked.
+        let settled = parts.checkpoint.marks().map_or(0, |marks| marks.settled);
+        let much = parts.log.written.get().saturating_sub(settled) >= parts.log.file_size / 2;
+        let soon = parts.settle_soon.swap(false, Ordering::Relaxed);
+        let now = soon || much || last.elapsed() >= thorough;
         if let Err(error) = parts.flush_queues(now) {
             tracing::warn!(%error, "consume queues or index not flushed");
         }

@@ -35,7 +35,8 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    /// Opens the files that are there. `relink_below`: the last stop was not clean, and the log ends there.
+    /// Opens the files that are there. `relink_below`: the last stop was not clean, and only the keys of records before
+    /// that offset are surely whole.
     pub fn open(
         config: &StoreConfig,
         clock: Clock,
@@ -57,7 +58,8 @@ impl Index {
                 continue;
             }
             let file = IndexFile::open(&disk, listed.path.clone(), geometry)?;
-            if let Some(log_end) = relink_below.filter(|_| !file.is_full() || file.header().end_physical == 0)
+            let may_be_torn = |log_end: &i64| !file.is_full() || file.header().end_physical >= *log_end;
+            if let Some(log_end) = relink_below.filter(may_be_torn)
                 && !file.relink(log_end)?
             {
                 disk.remove_file(&listed.path)?;
@@ -137,11 +139,6 @@ impl Index {
         last.map_or((0, 0), |header| (header.end_ms, header.end_physical))
     }
 
-    /// Whether there is no key at all.
-    pub fn is_empty(&self) -> bool {
-        self.files.read().is_empty() && self.pending.lock().is_empty()
-    }
-
     /// Passes the physical offsets of records that may have a key with that hash, newest first, until `visit` returns
     /// false. An offset may come twice.
     pub fn visit(
@@ -175,14 +172,17 @@ impl Index {
         Ok(())
     }
 
-    /// Deletes files, never the last, all of whose records lie before `physical_min`.
-    pub fn delete_before(&self, physical_min: i64) -> Result<(), StoreError> {
-        let mut files = self.files.write();
-        while files.len() > 1 && files[0].header().end_physical < physical_min {
-            self.disk.remove_file(files[0].path())?;
-            files.remove(0);
+    /// Deletes files, never the last, all of whose records lie before `physical_min`; `removed` gets their paths. One
+    /// call at a time.
+    pub fn delete_before(&self, physical_min: i64, removed: &mut Vec<PathBuf>) -> Result<(), StoreError> {
+        loop {
+            let first = self.files.read().split_last().and_then(|(_, before)| before.first().cloned());
+            let Some(first) = first.filter(|file| file.header().end_physical < physical_min) else { return Ok(()) };
+            // Not under the lock: freeing a large file takes long.
+            self.disk.remove_file(first.path())?;
+            self.files.write().remove(0);
+            removed.push(first.path().to_owned());
         }
-        Ok(())
     }
 
     /// How many files there are.
@@ -223,7 +223,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let index = open(dir.path());
         let key = |n| Key { hash: 9, physical_offset: n, store_ms: 1000 };
-        assert!(index.is_empty() && index.file_count() == 0);
+        assert!(index.file_count() == 0);
         index.note((0..7).map(key));
         assert_eq!((found(&index, 9), found(&index, 7)), (vec![6, 5, 4, 3, 2], vec![]));
         index.link().unwrap();
@@ -234,7 +234,8 @@ mod tests {
         drop(index);
         let index = open(dir.path());
         assert_eq!((found(&index, 9), index.last_update()), (vec![6, 5, 4, 3, 2], (1000, 6)));
-        index.delete_before(6).unwrap();
-        assert_eq!(found(&index, 9), [6]);
+        let mut removed = Vec::new();
+        index.delete_before(6, &mut removed).unwrap();
+        assert_eq!((found(&index, 9), removed.len()), (vec![6], 2));
     }
 }

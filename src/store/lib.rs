@@ -4,10 +4,14 @@
 //! Knows no socket, no consumer and no configuration file. The door is [`MessageStore`].
 
 mod append;
+mod catch_up;
 mod checkpoint;
 mod commit_log;
 mod config;
 mod consume_queue;
+mod damage;
+mod deleted;
+mod disk_space;
 mod error;
 mod fanout;
 mod find;
@@ -23,6 +27,7 @@ mod queue_load;
 mod queue_table;
 mod queue_time;
 mod recovery;
+mod resync;
 mod retention;
 mod scan;
 mod stats;
@@ -33,10 +38,12 @@ mod view;
 pub use append::{AppendBatch, Placed};
 pub use config::{FlushDiskType, StoreConfig};
 pub use consume_queue::ConsumeQueue;
+pub use disk_space::{DiskUse, FullDisk};
 pub use error::StoreError;
 pub use fanout::{SCHEDULE_TOPIC, tag_hash};
 pub use find::Found;
 pub use pull::{PullSpec, PullStatus, Pulled};
 pub use queue_files::QueueEntry;
+pub use retention::{Reason, Removed, RetentionRules};
 pub use stats::StoreStats;
 pub use store::MessageStore;

@@ -30,6 +30,15 @@ pub(crate) fn file_name(offset: u64) -> String {
     format!("{offset:020}")
 }
 
+/// What slices of a mapping hold on to.
+struct Held(Arc<Mmap>);
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 /// One file of the commit log.
 pub(crate) struct LogFile {
     start: u64,
@@ -39,6 +48,7 @@ pub(crate) struct LogFile {
     path: PathBuf,
     /// Open as long as there is something to write or to sync; a mapping needs no descriptor.
     file: Mutex<Option<Arc<DiskFile>>>,
+    map: Arc<Mmap>,
     /// The whole mapping; slices of it keep it alive when the file is deleted.
     bytes: Bytes,
 }
@@ -60,7 +70,9 @@ impl LogFile {
         let map: Mmap = file.mapped(|file| unsafe { MmapOptions::new().len(size as usize).map(file) })?;
         let path = file.path().to_owned();
         let file = Mutex::new((written < size).then(|| Arc::new(file)));
-        Ok(Self { start, size, written: AtomicU64::new(written), path, file, bytes: Bytes::from_owner(map) })
+        let map = Arc::new(map);
+        let bytes = Bytes::from_owner(Held(map.clone()));
+        Ok(Self { start, size, written: AtomicU64::new(written), path, file, map, bytes })
     }
 
     /// Where the file starts in the log.
@@ -95,6 +107,22 @@ impl LogFile {
     pub fn slice(&self, at: u64, len: u64) -> Option<Bytes> {
         let end = at.checked_add(len).filter(|end| *end <= self.written())?;
         Some(self.bytes.slice(at as usize..end as usize))
+    }
+
+    /// Brings bytes of the file into memory, if they are not there; `false` if the disk cannot read them. Asked before
+    /// they are touched, this turns what would end the process (SIGBUS) into an answer.
+    pub fn readable(&self, at: u64, len: u64) -> bool {
+        #[cfg(target_os = "linux")]
+        if let Err(error) = self.map.advise_range(memmap2::Advice::PopulateRead, at as usize, len as usize) {
+            use rustix::io::Errno;
+            // Kernels before 5.14 cannot be asked (EINVAL): then it is as it always was.
+            let unreadable = [Errno::FAULT, Errno::HWPOISON, Errno::IO].map(Errno::raw_os_error);
+            if error.raw_os_error().is_some_and(|number| unreadable.contains(&number)) {
+                tracing::error!(file = %self.path.display(), at, len, %error, "the disk cannot read what is stored here");
+                return false;
+            }
+        }
+        true
     }
 
     /// Brings what was written to the disk; a file that is full is closed with that.

@@ -2,6 +2,7 @@
 
 use crate::{
     StoreError,
+    deleted::Deleted,
     queue_files::{ENTRY_LEN, QueueEntry, QueueSpace},
     queue_table::QueueTable,
 };
@@ -14,6 +15,9 @@ const CHECKED_FILES: usize = 3;
 const FIRST_LOOK: usize = 200 * ENTRY_LEN;
 const LATER_LOOK: usize = 4000 * ENTRY_LEN;
 
+/// Paths of a queue's files by the first entry of each.
+type QueueFilesFound = Vec<(i64, PathBuf)>;
+
 /// A queue as found on disk: the entries `first..end` are there.
 #[derive(Debug)]
 pub(crate) struct FoundQueue {
@@ -22,9 +26,11 @@ pub(crate) struct FoundQueue {
     first: i64,
     end: i64,
     /// Paths by first entry; without gaps.
-    files: Vec<(i64, PathBuf)>,
+    files: QueueFilesFound,
     first_entry: Option<QueueEntry>,
     last: Option<QueueEntry>,
+    /// Why its files are of no use: they do not follow each other, or have other sizes than they should.
+    broken: Option<String>,
 }
 
 /// Every queue in the folder. `after_abort`: read the last files entry by entry, and accept a last one
@@ -34,47 +40,44 @@ pub(crate) fn find(space: &QueueSpace, after_abort: bool) -> Result<Vec<FoundQue
     for topic in space.disk.list(&space.dir)?.into_iter().filter(|topic| topic.is_dir) {
         for queue in space.disk.list(&topic.path)?.into_iter().filter(|queue| queue.is_dir) {
             let Some(id) = queue.name.parse().ok().filter(|id| *id >= 0) else { continue };
-            let mut queue = FoundQueue {
-                topic: topic.name.clone(),
-                id,
-                first: 0,
-                end: 0,
-                files: files_of(space, &queue.path, after_abort)?,
-                first_entry: None,
-                last: None,
-            };
-            queue.find_end(space, after_abort)?;
+            let (files, broken) = files_of(space, &queue.path, after_abort)?;
+            let (topic, first_entry, last) = (topic.name.clone(), None, None);
+            let mut queue = FoundQueue { topic, id, first: 0, end: 0, files, first_entry, last, broken };
+            if queue.broken.is_none() {
+                queue.find_end(space, after_abort)?;
+            }
             found.push(queue);
         }
     }
     Ok(found)
 }
 
-fn files_of(space: &QueueSpace, dir: &Path, after_abort: bool) -> Result<Vec<(i64, PathBuf)>, StoreError> {
-    let mut files: Vec<(i64, PathBuf)> = Vec::new();
-    let listed = space.disk.list(dir)?;
+/// The files of a queue, and what is wrong with them.
+fn files_of(
+    space: &QueueSpace,
+    dir: &Path,
+    after_abort: bool,
+) -> Result<(QueueFilesFound, Option<String>), StoreError> {
+    let mut files = QueueFilesFound::new();
+    let mut broken = None;
+    let mut listed = space.disk.list(dir)?;
+    listed.retain(|file| !file.is_dir && file.name.len() == 20 && file.name.bytes().all(|byte| byte.is_ascii_digit()));
     let last = listed.len().saturating_sub(1);
     for (index, file) in listed.into_iter().enumerate() {
-        let offset = file.name.parse::<u64>().ok().filter(|_| file.name.len() == 20 && !file.is_dir);
-        let Some(offset) = offset else { continue };
-        let damaged = |what: String| Err(StoreError::Damaged { path: file.path.clone(), what });
+        let offset = file.name.parse::<u64>().unwrap_or(u64::MAX).min(i64::MAX as u64);
         let being_made = after_abort && index == last && file.len < space.file_bytes();
         if file.len != space.file_bytes() && !being_made {
-            return damaged(format!(
-                "has {} bytes instead of {}: set mappedFileSizeConsumeQueue to what it was when the store was \
-                 written, or remove the folder of all queues to have them built anew",
-                file.len,
-                space.file_bytes()
-            ));
+            broken = Some(format!("{} has {} bytes instead of {}", file.name, file.len, space.file_bytes()));
         }
         let first = (offset / ENTRY_LEN as u64) as i64;
         let expected = files.last().map_or(first, |(before, _)| before + space.per_file);
         if offset % space.file_bytes() != 0 || first != expected {
-            return damaged("its name does not follow from the file before it and mappedFileSizeConsumeQueue".into());
+            broken =
+                Some(format!("{} does not follow from the file before it and mappedFileSizeConsumeQueue", file.name));
         }
         files.push((first, file.path));
     }
-    Ok(files)
+    Ok((files, broken))
 }
 
 impl FoundQueue {
@@ -161,9 +164,33 @@ impl FoundQueue {
         }
     }
 
+    /// Whether all that the queue leads to was stored before its topic was deleted.
+    pub fn is_deleted(&self, deleted: &Deleted) -> bool {
+        self.last_physical().is_some_and(|last| deleted.covers(&self.topic, last as u64))
+    }
+
+    /// Takes the files of a deleted topic away.
+    pub fn remove(&self, space: &QueueSpace) -> Result<(), StoreError> {
+        Ok(space.disk.remove_dirs(&space.queue_dir(&self.topic, self.id))?)
+    }
+
     /// Where the record of the last entry starts; `None` if there is none.
     pub fn last_physical(&self) -> Option<i64> {
         self.last.filter(|last| *last != QueueEntry::BLANK).map(|last| last.physical_offset)
+    }
+
+    /// Whether the queue must be built anew from the log.
+    pub fn is_broken(&self) -> bool {
+        self.broken.is_some()
+    }
+
+    /// Takes a queue's useless files away. Returns its topic, its id, and the offset it goes on at if the log has none of
+    /// its messages any more; `None` if its files are good.
+    pub fn remove_broken(&self, space: &QueueSpace) -> Result<Option<(String, i32, i64)>, StoreError> {
+        let Some(why) = &self.broken else { return Ok(None) };
+        tracing::warn!(topic = self.topic, queue = self.id, why, "consume queue is built anew from the log");
+        space.disk.remove_dirs(&space.queue_dir(&self.topic, self.id))?;
+        Ok(Some((self.topic.clone(), self.id, self.files.last().map_or(0, |(first, _)| *first))))
     }
 
     /// Drops the entries whose records end behind `log_end`, from the files too.
@@ -209,8 +236,10 @@ impl FoundQueue {
     pub fn put_in(self, table: &QueueTable, log_min: i64) {
         let physical_end = self.last.map_or(0, |last| last.physical_end());
         let queue = table.put(&self.topic, self.id, self.first, self.end, physical_end);
-        if self.first_entry.is_none_or(|first| first.physical_end() <= log_min) {
-            queue.correct_min(log_min);
+        if self.first_entry.is_none_or(|first| first.physical_end() <= log_min)
+            && let Err(error) = queue.correct_min(log_min)
+        {
+            tracing::warn!(topic = self.topic, queue = self.id, %error, "first message not found: trying again later");
         }
     }
 }

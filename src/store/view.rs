@@ -2,7 +2,7 @@
 //!
 //! Not the whole record as a value: that is `protocol::record::decode`, whose layout this follows.
 
-use protocol::record::{BLANK_MAGIC, BLANK_MIN_LEN, MESSAGE_MAGIC, MIN_LEN, SysFlag, body_crc};
+use protocol::record::{BLANK_MAGIC, BLANK_MIN_LEN, MESSAGE_MAGIC, MIN_LEN, SysFlag, body_crc, whole_crc};
 use std::borrow::Cow;
 
 /// What stands at a position of the log.
@@ -113,6 +113,11 @@ impl<'a> RecordView<'a> {
 
     pub fn properties(&self) -> Cow<'a, str> {
         String::from_utf8_lossy(self.properties)
+    }
+
+    /// Whether the record is what the CRC in its last property was computed from; `None` if it has no such property.
+    pub fn whole_crc_holds(&self) -> Option<bool> {
+        whole_crc(self.bytes, self.properties)
     }
 
     /// Whether the body is what the CRC was computed from.

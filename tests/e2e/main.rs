@@ -14,5 +14,6 @@ mod hostile;
 mod mixed;
 mod process;
 mod readme;
+mod retention;
 mod servers;
 mod wire;

@@ -2,8 +2,7 @@
 //!
 //! The draw is printed, and `RMQ_TEST_SEED` gives it.
 
-use std::{env, path::Path};
-use tempfile::TempDir;
+use std::env;
 
 /// Whether everything is to be done, however long it takes: `RMQ_TEST_LONG=1`.
 pub fn long() -> bool {
@@ -38,20 +37,4 @@ pub fn mixed(seed: u64, step: u64) -> u64 {
 pub fn steps(seed: u64, stride: u64) -> (u64, u64) {
     let stride = if long() { 1 } else { stride.max(1) };
     (mixed(seed, stride) % stride, stride)
-}
-
-/// A folder of its own, removed when dropped; in memory where the machine has such a place, since these tests make
-/// millions of calls and their faults are planted, not real.
-///
-/// # Panics
-/// If none can be made.
-#[expect(clippy::expect_used, reason = "a test without a folder cannot go on")]
-pub fn folder() -> TempDir {
-    let memory = Path::new("/dev/shm");
-    let made = if memory.is_dir() {
-        tempfile::tempdir_in(memory).or_else(|_| tempfile::tempdir())
-    } else {
-        tempfile::tempdir()
-    };
-    made.expect("a temporary folder")
 }

@@ -7,7 +7,7 @@ use std::{
     io::{Error, ErrorKind},
     path::Path,
 };
-use witness::{Fault, Faults, Reason, loops};
+use witness::{Fault, Faults, Reason, scratch};
 
 /// What the n-th write writes: long enough to be torn, and no beginning of another.
 fn content(n: usize) -> Vec<u8> {
@@ -50,7 +50,7 @@ fn a_refused_write_leaves_the_old_or_the_new_content_and_the_next_one_works() {
     let mut count = 0;
     for before in 0..4 {
         count += each_call(|fault| {
-            let dir = loops::folder();
+            let dir = scratch::folder();
             let path = dir.path().join("config").join("table.json");
             let plain = DurableFile::from(path.clone());
             (1..=before).for_each(|n| plain.write(&content(n)).unwrap());
@@ -87,7 +87,7 @@ fn a_refused_write_leaves_the_old_or_the_new_content_and_the_next_one_works() {
 #[test]
 fn a_refused_read_is_an_error_or_the_content_and_changes_nothing() {
     let count = each_call(|fault| {
-        let dir = loops::folder();
+        let dir = scratch::folder();
         let path = dir.path().join("table.json");
         let plain = DurableFile::from(path.clone());
         (1..=3).for_each(|n| plain.write(&content(n)).unwrap());

@@ -11,8 +11,8 @@ use std::{
     sync::Arc,
     time::{Duration, SystemTime},
 };
-use store::{FlushDiskType, MessageStore, StoreConfig, StoreError};
-use witness::{Fault, Faults, Fired, Reason, loops};
+use store::{FlushDiskType, MessageStore, RetentionRules, StoreConfig, StoreError};
+use witness::{Fault, Faults, Fired, Reason, loops, scratch};
 
 /// The topic that is deleted.
 const VICTIM: &str = "V";
@@ -162,7 +162,16 @@ impl Life<'_> {
         let Ok(first) = File::options().write(true).open(first) else { return };
         first.set_modified(old).unwrap();
         self.history.deleted_below = 16 << 10;
-        let deleted = store.delete_expired(Clock::System.now_ms());
+        let rules = RetentionRules {
+            now_ms: Clock::System.now_ms(),
+            file_reserved_hours: 72,
+            hour_has_come: true,
+            asked: false,
+            max_used: 1.0,
+            clean_forcibly: None,
+            refuse_over: 1.0,
+        };
+        let deleted = store.delete_expired(&rules, &mut Vec::new());
         _ = self.judge("delete expired", deleted);
     }
 
@@ -190,7 +199,7 @@ impl Life<'_> {
 
 /// Runs a life with the fault in it; returns whether it was met.
 fn run(kind: Kind, fault: &Fault, close: bool) -> bool {
-    let dir = loops::folder();
+    let dir = scratch::folder();
     let faults = Faults::planted(fault.clone());
     let mut life =
         Life { dir: dir.path(), kind, faults: &faults, history: History::default(), frozen: None, refused_before: 0 };
