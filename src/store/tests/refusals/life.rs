@@ -216,6 +216,7 @@ fn run(kind: Kind, fault: &Fault, close: bool) -> bool {
         life.history.check_opened(&store);
         if round == 0 {
             life.history.send(&store, &[("A", 0, 10), ("B", 0, 10), ("A", 1, 10), (VICTIM, 1, 10)]).unwrap();
+            life.wait_for_disk(&store);
             life.history.check_served(&store, || true);
         }
         if round == 1 {
