@@ -40,11 +40,14 @@ struct Life<'a> {
     frozen: Option<u64>,
     /// Calls refused before this store was opened.
     refused_before: usize,
+    /// Refused syncs of the log's folder that no message depends on.
+    folder_syncs: usize,
 }
 
 impl Life<'_> {
     fn open(&mut self) -> Result<Arc<MessageStore>, StoreError> {
         self.frozen = None;
+        self.folder_syncs = 0;
         self.refused_before = self.faults.all_fired().len();
         let config = StoreConfig {
             flush_disk_type: self.kind.flush,
@@ -75,7 +78,8 @@ impl Life<'_> {
     fn log_failed(&mut self, store: &MessageStore) -> bool {
         let log = self.dir.join("commitlog");
         let log_sync = |it: &Fired| matches!(it.name, "sync" | "sync-folder") && it.path.starts_with(&log);
-        if self.frozen.is_none() && self.faults.all_fired().iter().skip(self.refused_before).any(log_sync) {
+        let refused = self.faults.all_fired().into_iter().skip(self.refused_before).filter(log_sync).count();
+        if self.frozen.is_none() && refused > self.folder_syncs {
             until("the store says why it refuses", || store.refusing().is_some_and(|why| why.contains("restart")));
             self.frozen = Some(store.flushed().get());
         }
@@ -172,7 +176,9 @@ impl Life<'_> {
             refuse_over: 1.0,
         };
         let deleted = store.delete_expired(&rules, &mut Vec::new());
-        _ = self.judge("delete expired", deleted);
+        let deleted = self.judge("delete expired", deleted);
+        // Whether a name is gone for good: no message depends on it.
+        self.folder_syncs += usize::from(deleted.is_err_and(|error| error.to_string().contains("sync the folder")));
     }
 
     /// The disk works again: so does the store, without being opened anew, unless a sync of its log had failed.
@@ -201,8 +207,15 @@ impl Life<'_> {
 fn run(kind: Kind, fault: &Fault, close: bool) -> bool {
     let dir = scratch::folder();
     let faults = Faults::planted(fault.clone());
-    let mut life =
-        Life { dir: dir.path(), kind, faults: &faults, history: History::default(), frozen: None, refused_before: 0 };
+    let mut life = Life {
+        dir: dir.path(),
+        kind,
+        faults: &faults,
+        history: History::default(),
+        frozen: None,
+        refused_before: 0,
+        folder_syncs: 0,
+    };
     if let Some(store) = life.live() {
         life.recover(&store);
         if close && life.frozen.is_none() {
