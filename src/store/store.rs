@@ -194,8 +194,10 @@ impl MessageStore {
         self.parts.appender.lock().closed = true;
         self.stop_threads();
         let Some(lock) = self.lock.lock().take() else { return Ok(()) };
+        let wiped = self.parts.appender.lock().wipe();
         self.parts.flush_log()?;
         self.parts.flush_queues(true)?;
+        wiped?;
         lock.clean()
     }
 
