@@ -5,6 +5,7 @@
 //! Every n-th call from a drawn one on by default, all of them with `RMQ_TEST_LONG=1`; `RMQ_TEST_SEED` repeats a draw.
 #![allow(clippy::unwrap_used)]
 
+mod ghosts;
 mod history;
 mod life;
 mod opening;
