@@ -384,6 +384,8 @@ impl ConsumeQueue {
         let mut inner = self.inner.lock();
         inner.deleted = true;
         inner.tail = Vec::new();
+        // Nothing is left to write, for a flush that has the queue on its list.
+        inner.tail_start = inner.written;
         inner.files.close();
         Ok(self.queues.space.disk.remove_dirs(&self.dir())?)
     }
