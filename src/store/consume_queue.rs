@@ -378,6 +378,7 @@ impl ConsumeQueue {
         inner.deleted = true;
         inner.tail = Vec::new();
         inner.files.close();
+        self.queues.space.changed.store(true, Ordering::Relaxed);
         Ok(self.queues.space.disk.remove_dirs(&self.dir())?)
     }
 }
