@@ -165,7 +165,7 @@ impl Parts {
 
     fn sync_queues(&self, dirty: &[PathBuf]) -> Result<(), StoreError> {
         let space = &self.queues.queues.space;
-        if space.created.swap(false, Ordering::Relaxed) || dirty.len() > MANY_FILES {
+        if space.changed.swap(false, Ordering::Relaxed) || dirty.len() > MANY_FILES {
             return Ok(space.disk.sync_file_system(&space.dir)?);
         }
         // A file that is gone meanwhile belonged to a deleted topic.
