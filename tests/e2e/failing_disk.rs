@@ -10,6 +10,16 @@ use protocol::{code::response, pull::PullAnswer};
 use rustix::process::Signal;
 use std::fs;
 
+impl Harmed {
+    fn fail(&self) {
+        fs::write(&self.from, "").expect("the directory is writable");
+    }
+
+    fn heal(&self) {
+        fs::write(&self.until, "").expect("the directory is writable");
+    }
+}
+
 /// After one failed sync of the log nothing is acknowledged any more, whether or not later ones would succeed.
 fn nothing_is_acknowledged_after_a_failed_sync(mode: &str, rule: &str) {
     const WHY: [&str; 3] = ["sync", "commitlog", "Input/output error"];

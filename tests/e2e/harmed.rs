@@ -10,7 +10,6 @@ use crate::{
 };
 use protocol::{Command, code::response};
 use std::{
-    fs,
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -25,8 +24,8 @@ pub struct Harmed {
     pub ledger: Ledger,
     pub queue: Queue,
     /// When these exist, calls fail, and fail no more.
-    from: PathBuf,
-    until: PathBuf,
+    pub from: PathBuf,
+    pub until: PathBuf,
     _dir: TempDir,
 }
 
@@ -38,7 +37,7 @@ impl Harmed {
         Self { lone, ledger: Ledger::default(), queue: ("T".into(), 1), from, until, _dir: dir }
     }
 
-    /// Starts it; calls fail by `rule` once [`Case::fail`] is called, until [`Case::heal`] is.
+    /// Starts it; calls fail by `rule` once the file `from` exists, until the file `until` does.
     #[track_caller]
     pub fn start(&self, rule: &str) -> Background {
         let path = |path: &PathBuf| path.to_str().expect("it is UTF-8").to_owned();
@@ -48,14 +47,6 @@ impl Harmed {
         assert_eq!(self.lone.connect().call(new_topic("T")).code, response::SUCCESS);
         self.ledger.topic_made("T");
         broker
-    }
-
-    pub fn fail(&self) {
-        fs::write(&self.from, "").expect("the directory is writable");
-    }
-
-    pub fn heal(&self) {
-        fs::write(&self.until, "").expect("the directory is writable");
     }
 
     /// Sends until a send is refused; returns that answer.

@@ -10,6 +10,8 @@ mod clients;
 mod cluster;
 mod cluster_command;
 mod cpp;
+// Other builds have no faults to plant.
+#[cfg(debug_assertions)]
 mod failing_disk;
 mod full_disk;
 mod harmed;
