@@ -31,7 +31,7 @@ impl Times {
         bytes
     }
 
-    fn decode(bytes: &[u8; 24]) -> Self {
+    pub fn decode(bytes: &[u8; 24]) -> Self {
         let time = |at: usize| i64::from_be_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(|byte| bytes[at + byte]));
         Self { log_ms: time(0), queues_ms: time(8), index_ms: time(16) }
     }

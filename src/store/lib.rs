@@ -9,6 +9,7 @@ mod commit_log;
 mod config;
 mod consume_queue;
 mod disk;
+mod disk_read;
 mod error;
 mod fanout;
 mod find;
@@ -17,6 +18,7 @@ mod health;
 mod index;
 mod index_file;
 mod mapped_file;
+mod offline;
 mod parts;
 mod pull;
 mod queue_files;
@@ -37,6 +39,10 @@ pub use consume_queue::ConsumeQueue;
 pub use error::StoreError;
 pub use fanout::{SCHEDULE_TOPIC, tag_hash};
 pub use find::Found;
+pub use offline::{
+    CheckpointTimes, Damage, Dumped, FileRow, Finding, Listing, Offline, QueueRow, Selection, Severity, State,
+    TableRow, Verdict, VerifyRules,
+};
 pub use pull::{PullSpec, PullStatus, Pulled};
 pub use queue_files::QueueEntry;
 pub use stats::StoreStats;
