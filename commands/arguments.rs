@@ -23,7 +23,7 @@ Messages:
   topic     List, create and delete topics, and show where they live
 
 Files:
-  store     Look into a store directory: list, verify, dump
+  store     Look into a store directory: list, verify, dump, repair
 
 Options:
 {options}

@@ -3,6 +3,7 @@
 mod dump;
 mod ls;
 mod progress;
+mod repair;
 mod verify;
 
 use crate::{
@@ -13,7 +14,7 @@ use ::broker::config::BrokerConfig;
 use ::store::{Offline, StoreConfig, StoreError};
 use std::path::{Path, PathBuf};
 
-/// Look into a store directory: list, verify, dump
+/// Look into a store directory: list, verify, dump, repair
 ///
 /// Works on the files, without a broker, on the directories of Apache RocketMQ 4.9 too. Nothing but `repair --execute`
 /// changes anything, and the others may be pointed at the store of a running broker.
@@ -29,6 +30,7 @@ enum What {
     Ls(ls::Arguments),
     Verify(verify::Arguments),
     Dump(dump::Arguments),
+    Repair(repair::Arguments),
 }
 
 /// Which store is meant.
@@ -59,6 +61,7 @@ impl Arguments {
         match &self.what {
             What::Ls(arguments) => arguments.output != Output::Table,
             What::Verify(arguments) => arguments.output != Output::Table,
+            What::Repair(arguments) => arguments.output != Output::Table,
             What::Dump(_) => false,
         }
     }
@@ -71,6 +74,7 @@ pub fn run(arguments: Arguments, log_level: Option<log::Level>) -> Result<(), Fa
         What::Ls(arguments) => ls::run(arguments),
         What::Verify(arguments) => verify::run(arguments),
         What::Dump(arguments) => dump::run(arguments),
+        What::Repair(arguments) => repair::run(arguments),
     }
 }
 

@@ -89,7 +89,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 }
 
 fn told(damage: &Damage) -> String {
-    let Damage { from, to, what } = damage;
+    let Damage { from, to, what, .. } = damage;
     format!("rmq: {} bytes from {from} to {to} hold no good record: {what}", to - from)
 }
 

@@ -88,7 +88,7 @@ pub fn table(offline: &Offline, verdict: &Verdict) -> String {
             found.remedy.to_owned(),
         ]
     });
-    render(&["WHAT", "FILE", "OFFSET", "WHAT IS WRONG", "WHAT TO DO"], rows)
+    render(&["KIND", "FILE", "OFFSET", "WHAT IS WRONG", "WHAT TO DO"], rows)
 }
 
 /// The sum in words.

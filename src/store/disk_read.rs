@@ -93,7 +93,6 @@ pub(crate) fn is_dir(path: &Path) -> bool {
 }
 
 /// Gives a file or folder another name in the same file system, and makes both folders' names durable.
-#[expect(dead_code, reason = "for the repair")]
 pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
     fs::rename(from, to).map_err(failed("rename", from))?;
     for dir in [from.parent(), to.parent()].into_iter().flatten() {

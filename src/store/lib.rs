@@ -40,8 +40,8 @@ pub use error::StoreError;
 pub use fanout::{SCHEDULE_TOPIC, tag_hash};
 pub use find::Found;
 pub use offline::{
-    CheckpointTimes, Damage, Dumped, FileRow, Finding, Listing, Offline, QueueRow, Selection, Severity, State,
-    TableRow, Verdict, VerifyRules,
+    CheckpointTimes, Damage, Dumped, FileRow, Finding, Listing, Offline, QueueRow, RepairStep, Repaired, Selection,
+    Severity, State, TableRow, Verdict, VerifyRules,
 };
 pub use pull::{PullSpec, PullStatus, Pulled};
 pub use queue_files::QueueEntry;

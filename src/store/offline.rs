@@ -13,6 +13,9 @@ mod listing;
 mod log;
 mod queue;
 mod queue_check;
+mod rebuild;
+mod repair;
+mod sequence;
 mod tables;
 mod verify;
 mod walk;
@@ -20,6 +23,7 @@ mod walk;
 pub use dump::{Dumped, Selection};
 pub use finding::{Finding, Severity, Verdict};
 pub use listing::{CheckpointTimes, FileRow, Listing, QueueRow, TableRow};
+pub use repair::{RepairStep, Repaired};
 pub use verify::VerifyRules;
 pub use walk::Damage;
 
@@ -69,7 +73,7 @@ impl Offline {
     ///
     /// # Errors
     /// [`StoreError::Damaged`] if there is no store; what the system says; a value of `config` that makes no sense.
-    pub fn open(mut config: StoreConfig) -> Result<Self, StoreError> {
+    pub fn open(config: StoreConfig) -> Result<Self, StoreError> {
         let there = disk_read::is_dir(&config.commit_log_path())
             || disk_read::is_dir(&config.queue_path())
             || disk_read::is_dir(&config.root_dir.join("config"));
@@ -81,6 +85,11 @@ impl Offline {
             return Err(StoreError::NoStore { dir: config.root_dir, what });
         }
         let state = state(&config.root_dir)?;
+        Self::found(config, state)
+    }
+
+    /// A store whose state is known.
+    fn found(mut config: StoreConfig, state: State) -> Result<Self, StoreError> {
         if let Some(size) = log::file_size(&config.commit_log_path())? {
             config.mapped_file_size_commit_log = size;
         }

@@ -113,6 +113,11 @@ impl<'a> RecordView<'a> {
         i64_at(self.bytes, 28)
     }
 
+    /// [`RecordView::physical_offset`] of a record that is where it says.
+    pub fn at(&self) -> u64 {
+        self.physical_offset() as u64
+    }
+
     pub fn sys_flag(&self) -> SysFlag {
         SysFlag(i32_at(self.bytes, 36))
     }
@@ -152,6 +157,11 @@ impl<'a> RecordView<'a> {
 
     pub fn properties(&self) -> Cow<'a, str> {
         String::from_utf8_lossy(self.properties)
+    }
+
+    /// A CRC of the whole record, which none of its fields holds.
+    pub fn crc_of_all(&self) -> u32 {
+        body_crc(self.bytes)
     }
 
     /// Whether the body is what the CRC was computed from.

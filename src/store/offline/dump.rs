@@ -115,7 +115,7 @@ impl Offline {
             Ok(ControlFlow::Continue(()))
         })?;
         if let Some((_, to)) = end.garbage.filter(|_| !end.stopped) {
-            damaged(&Damage { from: end.offset, to, what: end.what });
+            damaged(&Damage::new(end.offset, to, end.what));
         }
         progress(log.limit());
         Ok(())

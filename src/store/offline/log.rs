@@ -9,6 +9,9 @@ use crate::{
 use protocol::record::{MESSAGE_MAGIC, SysFlag};
 use std::path::{Path, PathBuf};
 
+/// Files that may be missing in a row; what comes behind more is not of this log.
+const FARTHEST: u64 = 1000;
+
 /// A file of the log.
 #[derive(Clone, Debug)]
 pub(super) struct LogPart {
@@ -23,7 +26,7 @@ pub(super) struct Log {
     pub dir: PathBuf,
     pub file_size: u64,
     pub parts: Vec<LogPart>,
-    /// What lies in the folder and is no file of the log: its name is no multiple of the file size.
+    /// What lies in the folder and is no file of the log: its name is no multiple of the file size, or far off.
     pub strangers: Vec<PathBuf>,
 }
 
@@ -44,9 +47,10 @@ pub(super) fn file_size(dir: &Path) -> Result<Option<u64>, StoreError> {
 impl Log {
     pub fn find(config: &StoreConfig) -> Result<Self, StoreError> {
         let (dir, file_size) = (config.commit_log_path(), config.mapped_file_size_commit_log);
-        let (mut parts, mut strangers) = (Vec::new(), Vec::new());
+        let (mut parts, mut strangers) = (Vec::<LogPart>::new(), Vec::new());
         for (start, file) in named_files(&dir)? {
-            match start.is_multiple_of(file_size) && start < i64::MAX as u64 - file_size {
+            let near = parts.last().map_or(i64::MAX as u64 - file_size, |part| part.start + FARTHEST * file_size);
+            match start.is_multiple_of(file_size) && start <= near {
                 true => parts.push(LogPart { start, len: file.len, path: file.path }),
                 false => strangers.push(file.path),
             }

@@ -6,7 +6,7 @@
 
 use super::{
     damage::Damages,
-    finding::{Findings, REPAIR, Severity},
+    finding::{Findings, REPAIR},
     queue::{self, QueueReader},
 };
 use crate::{
@@ -19,7 +19,7 @@ use std::{
 };
 
 /// Queues whose entries lead to records of other topics, which only Apache RocketMQ writes.
-const LIGHT_PREFIX: &str = "%LMQ%";
+pub(super) const LIGHT_PREFIX: &str = "%LMQ%";
 
 /// What a record of the log says about its entry.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +44,8 @@ pub(super) struct QueueCheck {
     homeless: BTreeMap<(String, i32), Unlisted>,
     /// Queues that are not as the log says, by topic and id.
     pub wrong: BTreeSet<(String, i32)>,
+    /// Files in queues' folders that do not belong there.
+    pub strange_files: Vec<PathBuf>,
 }
 
 #[derive(Debug)]
@@ -71,10 +73,14 @@ impl QueueCheck {
     pub fn find(space: &QueueSpace, log_min: u64, safe_ms: i64, findings: &mut Findings) -> Result<Self, StoreError> {
         let found = queue::find(space)?;
         let (among, mut by_topic) = (found.len(), HashMap::<String, BTreeMap<i32, usize>>::new());
-        let (mut queues, mut wrong) = (Vec::with_capacity(among), BTreeSet::new());
+        let (mut queues, mut wrong, mut strange_files) = (Vec::with_capacity(among), BTreeSet::new(), Vec::new());
         for queue in found {
             findings.verdict.queues += 1;
             findings.verdict.queue_entries += (queue.end - queue.first) as u64;
+            for (path, what) in &queue.strangers {
+                findings.error(path.clone(), None, *what, REPAIR);
+                strange_files.push(path.clone());
+            }
             if !files_fit(&queue, space, findings) {
                 wrong.insert((queue.topic.clone(), queue.id));
             }
@@ -84,7 +90,7 @@ impl QueueCheck {
             queues.push(OneQueue { reader, next, matched: false, seen_end: 0, unlisted: Unlisted::default() });
         }
         let (dir, log_min) = (space.dir.clone(), log_min as i64);
-        Ok(Self { dir, log_min, safe_ms, queues, by_topic, homeless: BTreeMap::new(), wrong })
+        Ok(Self { dir, log_min, safe_ms, queues, by_topic, homeless: BTreeMap::new(), wrong, strange_files })
     }
 
     /// A record comes by that is to have an entry.
@@ -317,9 +323,6 @@ impl OneQueue {
 /// Whether the files are a row of files of the right size.
 fn files_fit(queue: &queue::Queue, space: &QueueSpace, findings: &mut Findings) -> bool {
     let before = findings.verdict.errors + findings.verdict.notes;
-    for (path, what) in &queue.strangers {
-        findings.add(Severity::Error, path.clone(), None, *what, "move it elsewhere");
-    }
     let mut expected = queue.first;
     for (index, part) in queue.parts.iter().enumerate() {
         if part.first != expected {

@@ -8,17 +8,19 @@ use super::{
     index_check::IndexCheck,
     log::Log,
     queue_check::{QueueCheck, Wanted},
+    sequence::{Contradiction, Sequence},
     tables::{self, Tables},
     walk::{Damage, End, Seen, walk},
 };
 use crate::{
     StoreError,
     append::names_a_folder,
+    disk_read,
     fanout::{Plan, TagRule},
     queue_files::QueueEntry,
     view::RecordView,
 };
-use std::{collections::BTreeSet, ops::ControlFlow};
+use std::{collections::BTreeSet, ops::ControlFlow, path::PathBuf};
 
 /// How strict a verification is, and how much it tells.
 #[derive(Clone, Copy, Debug)]
@@ -37,17 +39,20 @@ impl Default for VerifyRules {
 
 /// What a repair needs to know beyond the findings.
 #[derive(Debug)]
-#[expect(dead_code, reason = "for the repair")]
 pub(super) struct Examined {
     pub verdict: Verdict,
     pub log: Log,
     pub end: End,
-    /// Every damaged place before the end.
+    /// Every damaged place before the end, with those that were known before and records that contradict others.
     pub damages: Damages,
+    /// Some of them are new.
+    pub new_damage: bool,
     /// When the newest record was stored.
     pub newest_ms: Option<i64>,
     /// Queues that are not as the log says.
     pub wrong_queues: BTreeSet<(String, i32)>,
+    /// Files in queues' folders that do not belong there.
+    pub strange_queue_files: Vec<PathBuf>,
     pub index_wrong: bool,
     pub checkpoint_wrong: bool,
     pub tables: Tables,
@@ -80,6 +85,11 @@ impl Offline {
             recovers: self.state != State::Clean,
         };
         self.say_state(&mut findings);
+        let repair = super::repair::folder(&self.config);
+        if disk_read::is_dir(&repair) {
+            let what = "a repair was interrupted before it was done";
+            findings.error(repair, None, what, "rmq store repair, once more");
+        }
         let log = self.log()?;
         let safe_ms = match self.state {
             State::Clean => i64::MAX,
@@ -99,7 +109,9 @@ impl Offline {
         let mut index_wrong = findings.verdict.errors + findings.verdict.notes > before_index;
         check_log_files(&log, &mut findings);
 
-        let mut damages = Damages::default();
+        let mut damages = known.clone();
+        let mut contradictions = Vec::new();
+        let mut sequence = Sequence::default();
         let mut newest_ms = None;
         let mut hashes = Vec::new();
         let mut told = log.min();
@@ -110,14 +122,23 @@ impl Offline {
                     damages.add(damage.clone());
                 }
                 Seen::Bad(_) => {}
+                Seen::Record(record) if known.condemn(&record) => {
+                    let (from, to) = (record.at(), record.at() + record.size());
+                    let damage = Damage::new(from, to, "the record contradicts others of its queue");
+                    say_damage(&log, &damage, &known, &mut findings);
+                }
                 Seen::Record(record) => {
                     findings.verdict.records += 1;
                     newest_ms = newest_ms.max(Some(record.store_ms()));
                     hashes.clear();
                     let wanted = self.wanted(&record, &log, &mut hashes, &mut findings);
                     if let Some(wanted) = wanted {
-                        let queue = (&*record.topic(), record.queue_id());
-                        queues.record(queue, wanted, &damages, &mut findings)?;
+                        let (topic, id) = (record.topic(), record.queue_id());
+                        queues.record((&topic, id), wanted, &damages, &mut findings)?;
+                        let says = wanted.queue_offset;
+                        if let Some(wrong) = sequence.record((&topic, id), &record, says) {
+                            contradictions.push(say_contradiction(&log, (&topic, id), wrong, &mut findings));
+                        }
                     }
                     if let Some(index) = &mut index {
                         let before = findings.verdict.errors + findings.verdict.notes;
@@ -125,10 +146,9 @@ impl Offline {
                         index.record(at, store_ms, &hashes, &damages, &mut findings)?;
                         index_wrong |= findings.verdict.errors + findings.verdict.notes > before;
                     }
-                    let at = record.physical_offset() as u64;
-                    if at > told + (4 << 20) {
-                        told = at;
-                        progress(at);
+                    if record.at() > told + (4 << 20) {
+                        told = record.at();
+                        progress(told);
                     }
                 }
             }
@@ -149,8 +169,22 @@ impl Offline {
         if !in_use {
             tables.check_offsets(&self.config, |topic, id| queues.end_of(topic, id), &mut findings);
         }
-        let (wrong_queues, verdict) = (queues.wrong, findings.verdict);
-        Ok(Examined { verdict, log, end, damages, newest_ms, wrong_queues, index_wrong, checkpoint_wrong, tables })
+        let new_damage = !contradictions.is_empty() || damages.iter().any(|place| !known.cover(place.from, place.to));
+        contradictions.into_iter().for_each(|place| damages.add(place));
+        let (wrong_queues, strange_queue_files, verdict) = (queues.wrong, queues.strange_files, findings.verdict);
+        Ok(Examined {
+            verdict,
+            log,
+            end,
+            damages,
+            new_damage,
+            newest_ms,
+            wrong_queues,
+            strange_queue_files,
+            index_wrong,
+            checkpoint_wrong,
+            tables,
+        })
     }
 
     /// The entry that the record is to have; `None` if it is in no queue.
@@ -206,7 +240,7 @@ impl Offline {
 fn check_log_files(log: &Log, findings: &mut Findings) {
     for path in &log.strangers {
         let what = format!("its name is no multiple of the size of the log's files, {}", log.file_size);
-        findings.error(path.clone(), None, what, "move it elsewhere");
+        findings.error(path.clone(), None, what, REPAIR);
     }
     let mut expected = log.min();
     for (index, part) in log.parts.iter().enumerate() {
@@ -226,7 +260,7 @@ fn check_log_files(log: &Log, findings: &mut Findings) {
 }
 
 fn say_damage(log: &Log, damage: &Damage, known: &Damages, findings: &mut Findings) {
-    let Damage { from, to, what } = damage;
+    let Damage { from, to, what, .. } = damage;
     let what = format!("{} bytes up to {to} hold no good record: {what}", to - from);
     match known.cover(*from, *to) {
         true => {
@@ -238,6 +272,14 @@ fn say_damage(log: &Log, damage: &Damage, known: &Damages, findings: &mut Findin
             findings.error(log.path_at(*from), *from, what, remedy);
         }
     }
+}
+
+fn say_contradiction(log: &Log, (topic, id): (&str, i32), wrong: Contradiction, findings: &mut Findings) -> Damage {
+    let Contradiction { at, size, crc, says, expected } = wrong;
+    let what = format!("the record says it is message {says} of {topic}/{id}, where message {expected} belongs");
+    let remedy = "bring the file back from a copy, or step over it with rmq store repair";
+    findings.error(log.path_at(at), at, what.clone(), remedy);
+    Damage { record_crc: Some(crc), ..Damage::new(at, at + size, what) }
 }
 
 fn say_end(log: &Log, end: &End, findings: &mut Findings) {

@@ -26,6 +26,14 @@ pub struct Damage {
     pub to: u64,
     /// What is wrong at the start.
     pub what: Cow<'static, str>,
+    /// Of a whole record that contradicts others: a CRC of all its bytes, by which it is known again.
+    pub record_crc: Option<u32>,
+}
+
+impl Damage {
+    pub(super) fn new(from: u64, to: u64, what: impl Into<Cow<'static, str>>) -> Self {
+        Self { from, to, what: what.into(), record_crc: None }
+    }
 }
 
 /// What a walk comes by.
@@ -67,8 +75,10 @@ pub(super) fn walk(
             // Deleted meanwhile by the broker that uses the store.
             continue;
         };
-        if part.start > expected && end.offset > from {
-            pending.push(Damage { from: expected, to: part.start, what: "the file is missing".into() });
+        if part.start > expected && expected > from {
+            for from in (expected..part.start).step_by(log.file_size as usize) {
+                pending.push(Damage::new(from, from + log.file_size, "the file is missing"));
+            }
         }
         expected = part.start + log.file_size;
         let mut at = part.start;
@@ -124,7 +134,7 @@ pub(super) fn walk(
                             end.what = what.clone();
                         }
                     }
-                    pending.push(Damage { from: at, to, what });
+                    pending.push(Damage::new(at, to, what));
                     at = to;
                 }
             }

@@ -1,6 +1,6 @@
-//! Every kind of damage, one at a time, on a store that was closed: each is named, in its file.
+//! Every kind of damage, one at a time, on a store that was closed: each is named, in its file, and mended.
 
-use crate::world::*;
+use crate::{repair::mended, world::*};
 use std::fs;
 use store::Severity;
 
@@ -14,6 +14,10 @@ fn named(damage: impl FnOnce(&World), severity: Severity, words: &[&str]) {
     assert_eq!(verdict.is_good(), severity != Severity::Error);
     // One thing wrong does not make everything wrong.
     assert!(verdict.errors < 12, "{:#?}", verdict.findings);
+    let for_people = that_say(&verdict, Severity::Error, &["so is its .bak"]).len() as u64;
+    if for_people == 0 {
+        mended(&world);
+    }
 }
 
 #[track_caller]

@@ -3,6 +3,7 @@
 
 mod damaged;
 mod dump;
+mod repair;
 #[path = "../door/support.rs"]
 #[allow(dead_code, reason = "made for the tests of the open store, which need more")]
 mod support;

@@ -19,6 +19,8 @@ pub struct World {
     pub dir: TempDir,
     /// Topic, queue and place of each message, in the order of the log.
     pub placed: Vec<(&'static str, i32, Placed)>,
+    /// The bytes of their records.
+    records: Vec<Vec<u8>>,
 }
 
 impl World {
@@ -36,7 +38,7 @@ impl World {
         let dir = tempfile::tempdir().unwrap();
         let clock = Clock::manual(START_MS);
         let store = open_with(dir.path(), &clock).unwrap();
-        let mut placed = Vec::new();
+        let (mut placed, mut records) = (Vec::new(), Vec::new());
         for n in 0..300usize {
             let body = format!("{n} {}", "x".repeat(n));
             let properties = match n % 4 {
@@ -49,11 +51,13 @@ impl World {
                 _ => (DELAYED, 2),
             };
             let message = Message { queue_id, properties: &properties, ..message(topic, body.as_bytes()) };
-            placed.push((topic, queue_id, put(&store, message)));
+            let at = put(&store, message);
+            placed.push((topic, queue_id, at));
+            records.push(store.record_at(at.physical_offset).unwrap().to_vec());
             clock.advance_ms(70);
         }
         drop(store);
-        let world = Self { dir, placed };
+        let world = Self { dir, placed, records };
         world.write("config/topics.json", br#"{"topicConfigTable":{"T":{},"SCHEDULE_TOPIC_XXXX":{}}}"#);
         world.write("config/consumerOffset.json", br#"{"offsetTable":{"T@G":{0:100,1:75}}}"#);
         world.write("config/delayOffset.json", br#"{"offsetTable":{3:10}}"#);
@@ -78,6 +82,23 @@ impl World {
     /// Where the message is in the log.
     pub fn at(&self, message: usize) -> u64 {
         self.placed[message].2.physical_offset as u64
+    }
+
+    /// Whether nothing has changed the message's record.
+    pub fn is_whole(&self, message: usize) -> bool {
+        let (at, record) = (self.at(message), &self.records[message]);
+        let from = (at % FILE) as usize;
+        fs::read(self.log_path(at)).is_ok_and(|file| file.get(from..from + record.len()) == Some(record))
+    }
+
+    /// Another directory with the same content.
+    pub fn copy(&self) -> Self {
+        let copy =
+            Self { dir: tempfile::tempdir().unwrap(), placed: self.placed.clone(), records: self.records.clone() };
+        for (path, content) in self.contents() {
+            copy.write(path.strip_prefix(self.path()).unwrap().to_str().unwrap(), &content);
+        }
+        copy
     }
 
     /// Changes bytes of the log.
