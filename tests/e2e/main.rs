@@ -15,4 +15,5 @@ mod mixed;
 mod process;
 mod readme;
 mod servers;
+mod store_command;
 mod wire;

@@ -81,8 +81,8 @@ pub(super) struct Findings {
     pub listed: usize,
     /// Everything is an error.
     pub strict: bool,
-    /// A recovery is to come, or is not needed because the process is alive: what it mends is no error.
-    pub recovers: bool,
+    /// What mends the end of the log, of the queues and of the index without being asked; `None` if nothing does.
+    pub mends: Option<&'static str>,
 }
 
 impl Findings {
@@ -117,7 +117,7 @@ impl Findings {
         self.add(Severity::Error, path, offset, what, remedy);
     }
 
-    /// What a recovery mends: an error only if none is to come.
+    /// What a recovery mends, or the running broker writes later: an error only if there is neither.
     pub fn recoverable(
         &mut self,
         path: PathBuf,
@@ -125,9 +125,9 @@ impl Findings {
         what: impl Into<String>,
         remedy: &'static str,
     ) {
-        match self.recovers {
-            true => self.add(Severity::Note, path, offset, what, "nothing: the next start of a broker mends it"),
-            false => self.error(path, offset, what, remedy),
+        match self.mends {
+            Some(mends) => self.add(Severity::Note, path, offset, what, mends),
+            None => self.error(path, offset, what, remedy),
         }
     }
 }

@@ -8,11 +8,12 @@
 use super::{
     Offline, State, damage,
     finding::Verdict,
+    log::LogPart,
     queue_check::LIGHT_PREFIX,
     rebuild::{self, Order},
     tables,
     verify::{Examined, VerifyRules},
-    walk::Damage,
+    walk::{self, Damage},
 };
 use crate::{
     StoreConfig, StoreError,
@@ -273,10 +274,19 @@ impl Offline {
                 file.sync()?;
                 disk_read::rename(&unnamed, &path)
             }
-            Work::Lengthen(path, _) => {
+            Work::Lengthen(path, start) => {
                 let file = DiskFile::open(path.clone())?;
                 file.set_len(size)?;
-                file.sync()
+                file.sync()?;
+                // A record that has lost its end may look whole now that zeros follow it.
+                let part = LogPart { start: *start, len: size, path: path.clone() };
+                let places: Vec<_> = examined.damages.between(*start, *start + size).map(|(from, _)| from).collect();
+                for at in places {
+                    if let Some(crc) = walk::crc_of_record(&part, size, at)? {
+                        examined.damages.mark(at, crc);
+                    }
+                }
+                Ok(())
             }
             Work::RemoveFile(path) => disk::remove_file(path),
             Work::CutLog(path, end) => {

@@ -83,14 +83,14 @@ mod tests {
 
     #[test]
     fn one_number_out_of_order_is_wrong_and_a_new_order_is_not() {
-        assert_eq!(wrong(&[5, 6, 7, 8]), []);
+        assert!(wrong(&[5, 6, 7, 8]).is_empty());
         // A damaged number, and one that came from another queue.
         assert_eq!(wrong(&[5, 6, 1000, 8, 9]), [1000]);
         assert_eq!(wrong(&[5, 6, 0, 8, 9]), [0]);
         assert_eq!(wrong(&[5, 6, 1000, 7, 8]), [1000]);
         // A gap, and a topic that was made anew: once, or again and again with a single message.
-        assert_eq!(wrong(&[5, 6, 10, 11, 12]), []);
-        assert_eq!(wrong(&[5, 6, 0, 1, 2]), []);
-        assert_eq!(wrong(&[5, 6, 0, 0, 0, 1]), []);
+        assert!(wrong(&[5, 6, 10, 11, 12]).is_empty());
+        assert!(wrong(&[5, 6, 0, 1, 2]).is_empty());
+        assert!(wrong(&[5, 6, 0, 0, 0, 1]).is_empty());
     }
 }

@@ -82,7 +82,11 @@ impl Offline {
             verdict: Verdict::default(),
             listed: rules.listed,
             strict: rules.strict,
-            recovers: self.state != State::Clean,
+            mends: match self.state {
+                State::Clean => None,
+                State::Crashed { .. } => Some("nothing: the next start of a broker mends it"),
+                State::InUse { .. } => Some("nothing: the broker has it in memory, and writes it soon"),
+            },
         };
         self.say_state(&mut findings);
         let repair = super::repair::folder(&self.config);

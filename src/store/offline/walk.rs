@@ -310,6 +310,15 @@ impl Window {
     }
 }
 
+/// A CRC of all bytes of the record at `at`; `None` if there is no good one.
+pub(super) fn crc_of_record(part: &LogPart, file_size: u64, at: u64) -> Result<Option<u32>, StoreError> {
+    let Some(mut window) = Window::open(part)? else { return Ok(None) };
+    Ok(match examine(&mut window, at, part.start + file_size)? {
+        Place::Record(record) => Some(record.crc_of_all()),
+        _ => None,
+    })
+}
+
 /// The first and the last record of a file: where they are, and when they were stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Ends {

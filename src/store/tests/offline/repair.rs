@@ -2,6 +2,7 @@
 
 use crate::{support::*, world::*};
 use base::Clock;
+use rand::{Rng, SeedableRng, rngs::StdRng};
 use std::fs;
 use store::{MessageStore, Repaired, StoreConfig, StoreError};
 
@@ -200,4 +201,51 @@ fn a_repair_that_was_interrupted_while_it_built_or_swapped_is_done_by_the_next()
     interrupted(&|world| rename(world, "consumequeue/T/0", "repair/old/consumequeue/T/0"));
     // A replacement for what is there: what is there is looked at anew.
     interrupted(&|world| world.write("repair/ready/consumequeue/T/0/00000000000000000000", &[7; 800]));
+}
+
+#[test]
+fn whatever_is_damaged_is_mended() {
+    let seed = std::env::var("STORE_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random::<u64>);
+    let rounds = std::env::var("STORE_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(25);
+    let sound = World::new();
+    for round in 0..rounds {
+        // Each round has a seed of its own, so that one can be run again alone.
+        let seed = seed.wrapping_add(round);
+        println!("STORE_SEED={seed} STORE_ROUNDS=1");
+        let mut random = StdRng::seed_from_u64(seed);
+        let world = sound.copy();
+        for _ in 0..random.random_range(1..6) {
+            damage_something(&world, &mut random);
+        }
+        mended(&world);
+    }
+}
+
+fn damage_something(world: &World, random: &mut StdRng) {
+    let paths: Vec<_> =
+        world.contents().into_iter().filter(|(path, _)| !path.to_string_lossy().contains("config")).collect();
+    let (path, content) = &paths[random.random_range(0..paths.len())];
+    let at = random.random_range(0..=content.len().max(1) as u64 - 1);
+    let what = match random.random_range(0..8) {
+        0 if !path.ends_with("lock") => {
+            fs::remove_file(path).unwrap();
+            "removed".to_owned()
+        }
+        1 => {
+            set_len(path, at);
+            format!("cut to {at}")
+        }
+        2 | 3 if !content.is_empty() => {
+            let byte = content[at as usize] ^ (1 << random.random_range(0..8));
+            edit(path, at, &[byte]);
+            format!("a bit flipped at {at}")
+        }
+        _ => {
+            let fill = [0, 0xFF, b'x', random.random()][random.random_range(0..4)];
+            let len = random.random_range(0..300).min(content.len() - at as usize);
+            edit(path, at, &vec![fill; len]);
+            format!("{len} times {fill} at {at}")
+        }
+    };
+    println!("{}: {what}", path.strip_prefix(world.path()).unwrap().display());
 }
