@@ -114,7 +114,9 @@ fn failed(error: StoreError) -> Failure {
             let target = dir.display().to_string();
             Failure::new(Kind::Failed, &error).code("STORE_IN_USE").target(target).retryable()
         }
-        StoreError::Config { .. } => Failure::new(Kind::Usage, &error),
+        StoreError::Config { .. } => {
+            Failure::new(Kind::Usage, &error).hint("give the settings of the store's broker with -c broker.conf")
+        }
         _ => Failure::new(Kind::Failed, &error),
     }
 }

@@ -39,14 +39,17 @@ pub struct Arguments {
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let offline = arguments.place.open()?;
     let reading = Reading::begin(&offline, true).map_err(failed)?;
+    // Without the settings, what cannot be read from the files is taken to be as usual.
+    let known = arguments.place.config.is_some();
     let at = |offset| reading.at(offset);
     let repaired = match arguments.execute {
         true => offline.repair(
+            known,
             &base::Clock::System,
             |step| tracing::info!(path = %step.path.display(), "{}", step.what),
             at,
         ),
-        false => offline.plan_repair(at),
+        false => offline.plan_repair(known, at),
     };
     let repaired = repaired.map_err(failed)?;
     drop(reading);

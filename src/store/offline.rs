@@ -30,6 +30,9 @@ pub use walk::Damage;
 use crate::{StoreConfig, StoreError, disk, disk_read, queue_files::QueueSpace};
 use std::path::Path;
 
+/// The largest file of a log or a queue, in bytes.
+const MAX_SIZE: u64 = i32::MAX as u64;
+
 /// How a store directory was left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -90,10 +93,12 @@ impl Offline {
 
     /// A store whose state is known.
     fn found(mut config: StoreConfig, state: State) -> Result<Self, StoreError> {
-        if let Some(size) = log::file_size(&config.commit_log_path())? {
+        // Sizes that no broker takes are those of damaged files.
+        if let Some(size) = log::file_size(&config.commit_log_path())?.filter(|size| (256..=MAX_SIZE).contains(size)) {
             config.mapped_file_size_commit_log = size;
         }
-        if let Some(size) = queue::file_size(&config.queue_path())? {
+        let queue_size = queue::file_size(&config.queue_path())?;
+        if let Some(size) = queue_size.filter(|size| size.is_multiple_of(20) && *size <= MAX_SIZE) {
             config.mapped_file_size_consume_queue = size;
         }
         config.check()?;

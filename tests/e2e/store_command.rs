@@ -150,6 +150,10 @@ fn damage_is_told_with_its_place_and_repaired_around_the_good_messages() {
     let left = store(&cluster, &["dump", "--topic", "T"]).ok().says(&[&place(100).to_string(), "no good record"]);
     assert_eq!(left.json_lines().len(), MESSAGES - 1);
 
+    // Without the settings, the index would get files that the broker does not take for its own.
+    let dir = cluster.dir.path().join("store");
+    let guessed = run(cluster.command(&["store", "repair", "--execute"]).arg(&dir), "");
+    guessed.exit(2).says(&["maxIndexNum", "-c broker.conf"]);
     let done = store(&cluster, &["repair", "--execute", "-o", "json"]).ok().json();
     assert_eq!((&done["verified"]["ok"], &done["lost"][0]["from"]), (&true.into(), &place(100).into()));
     cluster.broker = start_broker(&cluster.namesrv_addr, &cluster.conf);

@@ -46,6 +46,8 @@ pub(super) struct QueueCheck {
     pub wrong: BTreeSet<(String, i32)>,
     /// Files in queues' folders that do not belong there.
     pub strange_files: Vec<PathBuf>,
+    /// Every delayed message is due when its level says.
+    pub delays_fit: bool,
 }
 
 #[derive(Debug)]
@@ -90,7 +92,17 @@ impl QueueCheck {
             queues.push(OneQueue { reader, next, matched: false, seen_end: 0, unlisted: Unlisted::default() });
         }
         let (dir, log_min) = (space.dir.clone(), log_min as i64);
-        Ok(Self { dir, log_min, safe_ms, queues, by_topic, homeless: BTreeMap::new(), wrong, strange_files })
+        Ok(Self {
+            dir,
+            log_min,
+            safe_ms,
+            queues,
+            by_topic,
+            homeless: BTreeMap::new(),
+            wrong,
+            strange_files,
+            delays_fit: true,
+        })
     }
 
     /// A record comes by that is to have an entry.
@@ -111,7 +123,10 @@ impl QueueCheck {
         let before = findings.verdict.errors + findings.verdict.notes;
         match entry.filter(|entry| entry.physical_offset == wanted.entry.physical_offset) {
             None => queue.unlisted(&wanted, findings),
-            Some(entry) => queue.listed(&wanted, entry, self.log_min, damages, findings)?,
+            Some(entry) => {
+                self.delays_fit &= !wanted.delayed || entry.tag_hash == wanted.entry.tag_hash;
+                queue.listed(&wanted, entry, self.log_min, damages, findings)?;
+            }
         }
         if findings.verdict.errors + findings.verdict.notes > before {
             self.wrong.insert((topic.to_owned(), id));

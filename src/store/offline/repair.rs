@@ -82,15 +82,18 @@ pub(super) fn folder(config: &StoreConfig) -> PathBuf {
 }
 
 impl Offline {
-    /// What [`Offline::repair`] would do. Changes nothing.
+    /// What [`Offline::repair`] would do. Changes nothing. `settings_known`: the values this was opened with are those of
+    /// the store's broker, not guessed.
     ///
     /// # Errors
-    /// [`StoreError::InUse`]; what the system says.
-    pub fn plan_repair(&self, progress: impl FnMut(u64)) -> Result<Repaired, StoreError> {
+    /// [`StoreError::InUse`]; [`StoreError::Config`] if the files speak against guessed values that the result would
+    /// depend on; what the system says.
+    pub fn plan_repair(&self, settings_known: bool, progress: impl FnMut(u64)) -> Result<Repaired, StoreError> {
         if let State::InUse { pid } = self.state {
             return Err(StoreError::InUse { dir: self.config.root_dir.clone(), pid });
         }
         let examined = self.examine(VerifyRules::default(), progress)?;
+        examined.check_guesses(settings_known)?;
         let steps = self.work(&examined).iter().flat_map(|work| self.steps(work, &examined)).collect();
         let lost = examined.damages.iter().cloned().collect();
         Ok(Repaired { steps, lost, verdict: examined.verdict })
@@ -99,9 +102,10 @@ impl Offline {
     /// Mends what can be mended, and verifies. `done` hears of each step once it is done.
     ///
     /// # Errors
-    /// [`StoreError::InUse`]; what the system says. It can then be run again.
+    /// As [`Offline::plan_repair`]. It can then be run again.
     pub fn repair(
         &self,
+        settings_known: bool,
         clock: &Clock,
         mut done: impl FnMut(&RepairStep),
         mut progress: impl FnMut(u64),
@@ -123,6 +127,7 @@ impl Offline {
         let state = if crashed { State::Crashed { pid: None } } else { State::Clean };
         let this = Self::found(self.config.clone(), state)?;
         let mut examined = this.examine(VerifyRules::default(), &mut progress)?;
+        examined.check_guesses(settings_known)?;
         let work = this.work(&examined);
         if !work.is_empty() {
             lock.mark_in_use()?;
@@ -347,6 +352,22 @@ impl Offline {
             path,
             source,
         })
+    }
+}
+
+impl Examined {
+    /// Refuses to build anything by settings that the files speak against, unless they are known to be right.
+    fn check_guesses(&self, settings_known: bool) -> Result<(), StoreError> {
+        let refuse = |key| {
+            let expected = "what it was when the store was written: give the broker.conf of its broker";
+            Err(StoreError::Config { key, value: "the default".to_owned(), expected })
+        };
+        match self {
+            _ if settings_known => Ok(()),
+            Self { index_fits: false, .. } => refuse("maxHashSlotNum or maxIndexNum"),
+            Self { delays_fit: false, .. } => refuse("messageDelayLevel"),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -54,6 +54,10 @@ pub(super) struct Examined {
     /// Files in queues' folders that do not belong there.
     pub strange_queue_files: Vec<PathBuf>,
     pub index_wrong: bool,
+    /// Some file of the index has the size that the settings give it, or there is none.
+    pub index_fits: bool,
+    /// Every delayed message is due when the settings say.
+    pub delays_fit: bool,
     pub checkpoint_wrong: bool,
     pub tables: Tables,
 }
@@ -103,9 +107,11 @@ impl Offline {
         let known = damage::known(&self.config.root_dir)?;
         let mut queues = QueueCheck::find(&self.queue_space(), log.min(), safe_ms, &mut findings)?;
         let before_index = findings.verdict.errors + findings.verdict.notes;
+        let index_parts = index::find(&self.config)?;
+        let index_fits = index_parts.is_empty() || index_parts.iter().any(|part| part.fits);
         let mut index = match self.config.message_index_enable {
             true => {
-                let reader = IndexReader::new(&self.config, index::find(&self.config)?, in_use);
+                let reader = IndexReader::new(&self.config, index_parts, in_use);
                 Some(IndexCheck::new(self.config.index_path(), reader, log.min(), safe_ms, &mut findings)?)
             }
             false => None,
@@ -175,6 +181,7 @@ impl Offline {
         }
         let new_damage = !contradictions.is_empty() || damages.iter().any(|place| !known.cover(place.from, place.to));
         contradictions.into_iter().for_each(|place| damages.add(place));
+        let delays_fit = queues.delays_fit;
         let (wrong_queues, strange_queue_files, verdict) = (queues.wrong, queues.strange_files, findings.verdict);
         Ok(Examined {
             verdict,
@@ -186,6 +193,8 @@ impl Offline {
             wrong_queues,
             strange_queue_files,
             index_wrong,
+            index_fits,
+            delays_fit,
             checkpoint_wrong,
             tables,
         })

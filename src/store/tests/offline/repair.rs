@@ -7,14 +7,14 @@ use std::fs;
 use store::{MessageStore, Repaired, StoreConfig, StoreError};
 
 fn repair(world: &World) -> Repaired {
-    world.offline().repair(&Clock::manual(START_MS + 100_000), |_| (), |_| ()).unwrap()
+    world.offline().repair(true, &Clock::manual(START_MS + 100_000), |_| (), |_| ()).unwrap()
 }
 
 /// Repairs the store, and fails the test unless every message whose record is whole is there afterwards.
 #[track_caller]
 pub fn mended(world: &World) {
     let before = world.contents();
-    let plan = world.offline().plan_repair(|_| ()).unwrap();
+    let plan = world.offline().plan_repair(true, |_| ()).unwrap();
     assert!(world.contents() == before, "a plan changes nothing");
     let whole: Vec<usize> = (0..300).filter(|n| world.is_whole(*n)).collect();
     let repaired = repair(world);
@@ -63,9 +63,28 @@ fn a_sound_store_needs_nothing() {
 fn a_store_that_is_open_is_refused() {
     let world = World::new();
     let store = open(world.path());
-    let refused = world.offline().repair(&Clock::System, |_| (), |_| ()).unwrap_err();
+    let refused = world.offline().repair(true, &Clock::System, |_| (), |_| ()).unwrap_err();
     assert!(matches!(refused, StoreError::InUse { .. }), "{refused}");
     store.close().unwrap();
+}
+
+#[test]
+fn nothing_is_built_by_settings_that_the_files_speak_against() {
+    let world = World::new();
+    edit(&world.path().join("checkpoint"), 0, &[0x7F; 24]);
+    let sizes = StoreConfig { max_index_num: 65, ..StoreConfig::small(world.path()) };
+    let delays = StoreConfig { message_delay_level: "1s 2s 3s".to_owned(), ..StoreConfig::small(world.path()) };
+    let before = world.contents();
+    for (config, key) in [(sizes, "maxIndexNum"), (delays, "messageDelayLevel")] {
+        let offline = store::Offline::open(config).unwrap();
+        let refused = [
+            offline.plan_repair(false, |_| ()).unwrap_err(),
+            offline.repair(false, &Clock::System, |_| (), |_| ()).unwrap_err(),
+        ];
+        assert!(refused.iter().all(|error| error.to_string().contains(key)), "{refused:?}");
+        assert!(world.contents() == before);
+    }
+    mended(&world);
 }
 
 #[test]
@@ -168,7 +187,7 @@ fn a_repair_that_was_interrupted_after_any_step_is_done_by_the_next() {
     edit(&world.path().join("checkpoint"), 0, &[0x7F; 24]);
     let mut left = Vec::new();
     let begun = world.copy();
-    begun.offline().repair(&Clock::manual(START_MS), |_| left.push(begun.copy()), |_| ()).unwrap();
+    begun.offline().repair(true, &Clock::manual(START_MS), |_| left.push(begun.copy()), |_| ()).unwrap();
     assert!(left.len() > 5);
     let last = left.pop().unwrap();
     assert_eq!(repair(&last).steps, []);
