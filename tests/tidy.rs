@@ -91,7 +91,7 @@ fn unsafe_code_is_in_one_file() {
         lines_with(&words, |path| path != "src/store/mapped_file.rs"),
         "unsafe code is in src/store/mapped_file.rs only",
     );
-    for (room, manifest) in rooms() {
+    for (room, manifest) in rooms().into_iter().chain([("tests/witness".to_owned(), witness())]) {
         assert!(manifest.contains("[lints]\nworkspace = true"), "{room} does not take the workspace's lints");
     }
 }
@@ -125,6 +125,18 @@ fn rooms() -> BTreeMap<String, String> {
     rooms
 }
 
+/// The manifest of the crate that the tests judge the rooms by.
+fn witness() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/witness/Cargo.toml");
+    fs::read_to_string(path).expect("it is a crate")
+}
+
+/// The crates named in the section `[dependencies]`.
+fn dependencies(manifest: &str) -> Vec<&str> {
+    let lines = manifest.lines().skip_while(|line| *line != "[dependencies]").skip(1);
+    lines.take_while(|line| !line.starts_with('[')).filter_map(|line| line.split(['.', ' ', '=']).next()).collect()
+}
+
 /// The table of `ARCHITECTURE.md` whose columns are `room` and `may use`: room → rooms.
 fn arrows() -> BTreeMap<String, Vec<String>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md");
@@ -149,14 +161,17 @@ fn arrows() -> BTreeMap<String, Vec<String>> {
 fn each_room_uses_the_rooms_that_the_architecture_lets_it() {
     let (rooms, arrows) = (rooms(), arrows());
     for (room, manifest) in &rooms {
-        let dependencies = manifest.lines().skip_while(|line| *line != "[dependencies]").skip(1);
-        let names = dependencies
-            .take_while(|line| !line.starts_with('['))
-            .filter_map(|line| line.split(['.', ' ', '=']).next());
-        let used: Vec<_> = names.filter(|name| rooms.contains_key(*name)).collect();
+        let used = dependencies(manifest).into_iter().filter(|name| rooms.contains_key(*name));
         let may = arrows.get(room).unwrap_or_else(|| panic!("ARCHITECTURE.md lacks {room}"));
         for name in used {
             assert!(may.iter().any(|may| may == name), "{room} uses {name}; ARCHITECTURE.md lets it use only {may:?}");
         }
     }
+}
+
+#[test]
+fn the_judge_of_the_rooms_uses_none_of_them() {
+    let (rooms, witness) = (rooms(), witness());
+    let used = dependencies(&witness).into_iter().filter(|name| *name != "base" && rooms.contains_key(*name));
+    none(used.map(str::to_owned).collect(), "a mistake in a room could be in its judge too");
 }

@@ -1,8 +1,9 @@
-//! What every room stands on: time, waiting, background tasks, flat fields and small durable files.
+//! What every room stands on: time, waiting, background tasks, flat fields, the disk and small durable files on it.
 //!
 //! Nothing here knows a RocketMQ word.
 
 mod clock;
+pub mod disk;
 pub mod durable;
 pub mod fields;
 pub mod flat;
@@ -14,6 +15,7 @@ mod tasks;
 mod watermark;
 
 pub use clock::Clock;
+pub use disk::Disk;
 pub use fields::Fields;
 pub use tasks::Tasks;
 pub use watermark::Watermark;

@@ -9,11 +9,12 @@ use crate::{
     groups::Groups,
     offsets::Offsets,
     rates::Rates,
+    retention::{self, Retention},
     send::Sends,
     topics::{TopicRules, Topics},
 };
 use arc_swap::ArcSwap;
-use base::{Clock, Tasks};
+use base::{Clock, Disk, Tasks, durable::DurableFile};
 use parking_lot::Mutex;
 use remoting::{Limits, Names, server};
 use std::{
@@ -66,6 +67,7 @@ pub struct Broker {
     clients: Clients,
     announcer: Announcer,
     rates: Rates,
+    retention: Retention,
     clock: Clock,
     started_ms: i64,
     /// Buffers of reads that are done, for the next ones.
@@ -75,11 +77,16 @@ pub struct Broker {
 
 impl Broker {
     /// Opens the store, listens, and registers with `names`, which it waits for a few seconds at most; without names
-    /// it serves whoever knows its address.
+    /// it serves whoever knows its address. `disk` is what all its files are reached through.
     ///
     /// # Errors
     /// See [`StartError`]; nothing is left running.
-    pub async fn start(mut config: BrokerConfig, names: Option<Names>, clock: Clock) -> Result<Arc<Self>, StartError> {
+    pub async fn start(
+        mut config: BrokerConfig,
+        names: Option<Names>,
+        clock: Clock,
+        disk: &Disk,
+    ) -> Result<Arc<Self>, StartError> {
         let listen = SocketAddr::from((Ipv4Addr::UNSPECIFIED, config.listen_port));
         // The ports first: a broker that cannot listen must not touch the store of one that can.
         let open = |addr: SocketAddr| server::bind(addr).map_err(|source| StartError::Listen { addr, source });
@@ -92,10 +99,11 @@ impl Broker {
             .then(|| config.listen_port - 2)
             .map(|port| open(SocketAddr::new(listen.ip(), port)))
             .transpose()?;
-        let store = MessageStore::open(store_config(&config), clock.clone())?;
-        let table = |name: &str| config.store_path_root_dir.join("config").join(name);
+        let store = MessageStore::open(store_config(&config, disk), clock.clone())?;
+        store.check_space(retention::refuse_over(&config));
+        let table = |name: &str| DurableFile::on(disk, config.store_path_root_dir.join("config").join(name));
         let broken = |name: &str| {
-            let file = table(name).display().to_string();
+            let file = table(name).path().display().to_string();
             move |source| StartError::Table { file, source }
         };
         let rules = topic_rules(&config);
@@ -108,6 +116,7 @@ impl Broker {
             clients: Clients::new(clock.clone()),
             announcer: Announcer::new(names.unwrap_or_default()),
             rates: Rates::default(),
+            retention: Retention::default(),
             started_ms: clock.now_ms(),
             spare_sends: Mutex::default(),
             tasks: Tasks::default(),
@@ -142,13 +151,18 @@ impl Broker {
             me.announcer.run(|| me.announcement(), period, shutdown).await;
         });
         let me = self.clone();
-        self.tasks.every("save offsets", Duration::from_millis(config.flush_consumer_offset_interval_ms), move || {
-            if let Err(error) = me.offsets.save() {
-                tracing::error!(%error, "cannot save consumer offsets; trying again later");
-            }
+        self.tasks.every("save tables", Duration::from_millis(config.flush_consumer_offset_interval_ms), move || {
+            // Topics and groups are saved as they change; here, if that failed.
+            me.saved([
+                ("offsets", me.offsets.save()),
+                ("topics", me.topics.save_again()),
+                ("groups", me.groups.save_again()),
+            ]);
         });
         let me = self.clone();
         self.tasks.every("note rates", RATES_PERIOD, move || me.rates.note(&me.store.stats(), me.clock.now_ms()));
+        let (me, shutdown) = (self.clone(), self.tasks.shutdown().clone());
+        self.tasks.spawn("retention", retention::run(me, shutdown));
         let me = self.clone();
         self.tasks.every("expire clients", EXPIRY_PERIOD, move || me.clients.expire(|group| me.tells_members(group)));
     }
@@ -162,14 +176,16 @@ impl Broker {
         if !self.tasks.stop(STOP_DEADLINE).await {
             tracing::warn!("some connections did not end within {} s", STOP_DEADLINE.as_secs());
         }
-        for (what, saved) in
-            [("offsets", self.offsets.save()), ("topics", self.topics.save()), ("groups", self.groups.save())]
-        {
+        self.saved([("offsets", self.offsets.save()), ("topics", self.topics.save()), ("groups", self.groups.save())]);
+        self.store.close()
+    }
+
+    fn saved(&self, tables: [(&str, io::Result<()>); 3]) {
+        for (table, saved) in tables {
             if let Err(error) = saved {
-                tracing::error!(what, %error, "cannot save a table");
+                tracing::error!(%error, "cannot save the {table}");
             }
         }
-        self.store.close()
     }
 
     /// The settings as they are now.
@@ -235,6 +251,11 @@ impl Broker {
         &self.rates
     }
 
+    /// What is to be deleted.
+    pub fn retention(&self) -> &Retention {
+        &self.retention
+    }
+
     /// The clock.
     pub fn clock(&self) -> &Clock {
         &self.clock
@@ -286,7 +307,7 @@ fn topic_rules(config: &BrokerConfig) -> TopicRules {
     }
 }
 
-fn store_config(config: &BrokerConfig) -> StoreConfig {
+fn store_config(config: &BrokerConfig, disk: &Disk) -> StoreConfig {
     StoreConfig {
         root_dir: config.store_path_root_dir.clone(),
         commit_log_dir: Some(config.store_path_commit_log.clone()),
@@ -311,8 +332,10 @@ fn store_config(config: &BrokerConfig) -> StoreConfig {
         max_transfer_bytes_on_message_in_disk: config.max_transfer_bytes_on_disk as usize,
         max_transfer_count_on_message_in_disk: config.max_transfer_count_on_disk as usize,
         access_message_in_memory_max_ratio: u64::from(config.access_message_in_memory_max_percent),
-        file_reserved_time_hours: u64::from(config.file_reserved_hours),
         check_crc_on_recover: config.check_crc_on_recover,
+        check_crc_on_read: config.check_crc_on_read,
+        enabled_append_prop_crc: config.enabled_append_prop_crc,
         message_delay_level: config.message_delay_level.clone(),
+        disk: disk.clone(),
     }
 }

@@ -166,6 +166,10 @@ base::settings! {
         maxIndexNum => max_index_num: u32 = 20_000_000, COUNT, LAYOUT;
         /// Whether recovery checks the checksum of every message it reads.
         checkCRCOnRecover => check_crc_on_recover: bool = true, Kind::Bool, STORE;
+        /// Whether a reader gets a message only if its checksum holds. A key of rmq's own.
+        checkCRCOnRead => check_crc_on_read: bool = true, Kind::Bool, STORE;
+        /// Whether each message is stored with a checksum of all of it, as a property. A key of Apache RocketMQ 5.
+        enabledAppendPropCRC => enabled_append_prop_crc: bool = false, Kind::Bool, STORE;
         /// Whether an acknowledgement waits for the disk.
         flushDiskType => flush_disk_type: FlushDiskType = FlushDiskType::Async, Kind::OneOf(FlushDiskType::WORDS), STORE;
         /// How long an acknowledgement waits for the disk before it says so.
@@ -190,6 +194,11 @@ base::settings! {
         diskMaxUsedSpaceRatio => disk_max_used_space_percent: u32 = 75, PERCENT, Live;
         /// Whether a disk that is almost full costs files that are not old yet.
         cleanFileForciblyEnable => clean_file_forcibly_enable: bool = true, Kind::Bool, Live;
+        /// How full that is. In Apache RocketMQ the system property `rocketmq.broker.diskSpaceCleanForciblyRatio`.
+        diskSpaceCleanForciblyRatio => disk_space_clean_forcibly_percent: u32 = 85, PERCENT, Live;
+        /// How full the disk may be before messages are refused; 100 is never. In Apache RocketMQ the system property
+        /// `rocketmq.broker.diskSpaceWarningLevelRatio`.
+        diskSpaceWarningLevelRatio => disk_space_warning_level_percent: u32 = 90, PERCENT, Live;
         /// How often the store looks for files to delete.
         cleanResourceInterval => clean_resource_interval_ms: u64 = 10_000, MILLIS, STORE;
 

@@ -1,6 +1,6 @@
 //! What is asked → who answers. Read it as a table of contents.
 
-use crate::{broker::Broker, inspect, manage, membership, pull, query, refusal::Refusal};
+use crate::{broker::Broker, inspect, manage, membership, pull, query, refusal::Refusal, retention};
 use protocol::{
     Command,
     code::{self, request, response},
@@ -65,6 +65,10 @@ fn other(broker: &Arc<Broker>, peer: &Arc<Peer>, request: &Command, answers: &mu
         request::GET_ALL_CONSUMER_OFFSET => manage::offsets(broker),
         request::GET_BROKER_CONFIG => manage::config(broker),
         request::UPDATE_BROKER_CONFIG => manage::update_config(broker, request),
+
+        request::TRIGGER_DELETE_FILES | request::DELETE_EXPIRED_COMMITLOG => retention::delete_files(broker),
+        request::CLEAN_EXPIRED_CONSUMEQUEUE => retention::clean_queues(broker),
+        request::CLEAN_UNUSED_TOPIC => retention::clean_topics(broker),
 
         request::GET_BROKER_RUNTIME_INFO => inspect::runtime_info(broker),
 

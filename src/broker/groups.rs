@@ -3,14 +3,20 @@
 //! Source: `SubscriptionGroupManager` of Apache RocketMQ. Not who is connected: that is `clients.rs`.
 
 use crate::refusal::Refusal;
-use base::{Clock, durable};
+use base::{Clock, durable::DurableFile};
 use parking_lot::RwLock;
 use protocol::{
     code::response,
     loose_json,
     topic::{self, GroupConfig, GroupTable},
 };
-use std::{io, path::PathBuf, sync::Arc};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 /// Groups that clients and tools of Apache RocketMQ take for granted.
 const OWN: [&str; 6] = [
@@ -28,18 +34,20 @@ const SYSTEM_PREFIX: &str = "CID_RMQ_SYS_";
 pub struct Groups {
     table: RwLock<GroupTable>,
     auto_create: bool,
-    path: PathBuf,
+    file: DurableFile,
+    /// The last try to write the file failed.
+    unsaved: AtomicBool,
     clock: Clock,
 }
 
 impl Groups {
-    /// Reads the table from `path`.
+    /// Reads the table from `file`.
     ///
     /// # Errors
     /// If the file is there but neither it nor its `.bak` can be read.
-    pub fn open(path: PathBuf, auto_create: bool, clock: Clock) -> io::Result<Self> {
+    pub fn open(file: DurableFile, auto_create: bool, clock: Clock) -> io::Result<Self> {
         let mut table: GroupTable =
-            durable::read(&path, |text| loose_json::from_slice(text).map_err(io::Error::other))?.unwrap_or_default();
+            file.read(|text| loose_json::from_slice(text).map_err(io::Error::other))?.unwrap_or_default();
         for name in OWN {
             table.subscription_group_table.entry(name.to_owned()).or_insert_with(|| GroupConfig {
                 group_name: name.to_owned(),
@@ -47,7 +55,7 @@ impl Groups {
                 ..GroupConfig::default()
             });
         }
-        Ok(Self { table: RwLock::new(table), auto_create, path, clock })
+        Ok(Self { table: RwLock::new(table), auto_create, file, unsaved: AtomicBool::new(false), clock })
     }
 
     /// The group, created if that is allowed.
@@ -101,19 +109,37 @@ impl Groups {
     /// # Errors
     /// If the file cannot be written; the old one is then still whole.
     pub fn save(&self) -> io::Result<()> {
-        save(&self.path, &self.table.read())
+        save(&self.file, &self.table.read())
+    }
+
+    /// Writes the table to its file if the last try to failed.
+    ///
+    /// # Errors
+    /// As [`Groups::save`]; the next call tries again.
+    pub fn save_again(&self) -> io::Result<()> {
+        if !self.unsaved.swap(false, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let saved = self.save();
+        if saved.is_err() {
+            self.unsaved.store(true, Ordering::Release);
+        } else {
+            tracing::info!(file = %self.file.path().display(), "saved after all");
+        }
+        saved
     }
 
     fn changed(&self, table: &mut GroupTable) {
         table.data_version.next(self.clock.now_ms());
-        if let Err(error) = save(&self.path, table) {
-            tracing::error!(file = %self.path.display(), %error, "cannot save the groups");
+        if let Err(error) = save(&self.file, table) {
+            self.unsaved.store(true, Ordering::Release);
+            tracing::error!(file = %self.file.path().display(), %error, "cannot save the groups");
         }
     }
 }
 
-fn save(path: &std::path::Path, table: &GroupTable) -> io::Result<()> {
-    durable::write(path, &serde_json::to_vec_pretty(table).map_err(io::Error::other)?)
+fn save(file: &DurableFile, table: &GroupTable) -> io::Result<()> {
+    file.write(&serde_json::to_vec_pretty(table).map_err(io::Error::other)?)
 }
 
 #[cfg(test)]
@@ -123,7 +149,7 @@ mod tests {
     #[test]
     fn a_group_is_created_on_demand_and_kept() {
         let dir = tempfile::tempdir().unwrap();
-        let open = |auto| Groups::open(dir.path().join("g.json"), auto, Clock::manual(1)).unwrap();
+        let open = |auto| Groups::open(dir.path().join("g.json").into(), auto, Clock::manual(1)).unwrap();
         assert_eq!(open(true).require("G").unwrap().retry_max_times, 16);
         let closed = open(false);
         assert!(closed.require("G").is_ok());

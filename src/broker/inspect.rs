@@ -14,7 +14,11 @@ pub fn runtime_info(broker: &Broker) -> Result<Command, Refusal> {
     let store = broker.store();
     let stats = store.stats();
     let (consumers, producers) = broker.clients().counts();
-    let ratio = |share: Option<f64>| share.map(|share| format!("{share:.4}"));
+    let disks = store.disk_use();
+    let ratio = |share: Option<f64>| share.map(|share| share.to_string());
+    let capacity =
+        disks.capacity.map(|(total, free)| format!("Total : {}, Free : {}.", readable(total), readable(free)));
+    let log_dir = broker.config().store_path_commit_log.display().to_string();
     let first = store.record_at(stats.min_physical).and_then(|bytes| record::decode(&bytes, false).ok());
     let earliest = first.and_then(|entry| match entry {
         Entry::Message(message) => Some(message.store_ms.to_string()),
@@ -27,7 +31,7 @@ pub fn runtime_info(broker: &Broker) -> Result<Command, Refusal> {
     say("bootTimestamp", broker.started_ms().to_string());
     say("commitLogMinOffset", stats.min_physical.to_string());
     say("commitLogMaxOffset", stats.max_physical.to_string());
-    say("remainHowManyDataToFlush", format!("{} B", stats.unflushed_bytes));
+    say("remainHowManyDataToFlush", readable(stats.unflushed_bytes));
     say("dispatchBehindBytes", stats.dispatch_behind_bytes.to_string());
     say("putMessageTimesTotal", stats.put_messages.to_string());
     say("putMessageSizeTotal", stats.put_bytes.to_string());
@@ -48,14 +52,40 @@ pub fn runtime_info(broker: &Broker) -> Result<Command, Refusal> {
         say(name, "0".to_owned());
     }
     for (name, share) in [
+        ("commitLogDirCapacity", capacity),
         ("commitLogDiskRatio", ratio(stats.log_disk_ratio)),
+        (&*format!("commitLogDiskRatio_{log_dir}"), ratio(stats.log_disk_ratio)),
         ("consumeQueueDiskRatio", ratio(stats.queue_disk_ratio)),
         ("earliestMessageTimeStamp", earliest),
         ("refusingWrites", stats.refusing),
+        ("damagedRecords", (stats.damaged_records > 0).then(|| stats.damaged_records.to_string())),
     ] {
         if let Some(known) = share {
             say(name, known);
         }
     }
     Ok(Command::success().with_json(&info))
+}
+
+/// Bytes as Apache RocketMQ shows them: `512 B`, `1.5 GiB`.
+fn readable(bytes: u64) -> String {
+    let (mut amount, mut unit) = (bytes as f64, "B");
+    for larger in ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"] {
+        if amount < 1024.0 {
+            break;
+        }
+        (amount, unit) = (amount / 1024.0, larger);
+    }
+    if unit == "B" { format!("{bytes} B") } else { format!("{amount:.1} {unit}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_shown_as_apache_shows_them() {
+        let shown = [0, 1023, 1024, 1536 << 20, u64::MAX].map(readable);
+        assert_eq!(shown, ["0 B", "1023 B", "1.0 KiB", "1.5 GiB", "16.0 EiB"]);
+    }
 }

@@ -1,6 +1,6 @@
 //! Requests answered from the store: the broker.
 //!
-//! One file a subject: `send`, `pull`, `query`, `membership`, `manage`, `inspect` answer; `topics`, `groups`, `offsets`,
+//! One file a subject: `send`, `pull`, `query`, `membership`, `manage`, `inspect`, `retention` answer; `topics`, `groups`, `offsets`,
 //! `clients` are the tables they answer from; `dispatch` says who answers what. Uses no client: it talks to name servers
 //! through `remoting` directly.
 
@@ -22,6 +22,7 @@ mod pull;
 mod query;
 mod rates;
 mod refusal;
+mod retention;
 mod send;
 pub mod surroundings;
 mod topics;

@@ -2,14 +2,13 @@
 //!
 //! Source: `ConsumerOffsetManager` of Apache RocketMQ: `{"offsetTable":{"TOPIC@GROUP":{queueId:offset}}}`.
 
-use base::durable;
+use base::durable::DurableFile;
 use parking_lot::Mutex;
 use protocol::loose_json;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, HashMap},
     io,
-    path::PathBuf,
     sync::atomic::{AtomicBool, Ordering},
 };
 
@@ -23,7 +22,7 @@ pub struct Offsets {
     /// By topic.
     table: Mutex<HashMap<String, ByGroup>>,
     dirty: AtomicBool,
-    path: PathBuf,
+    file: DurableFile,
 }
 
 /// The file's form, and the answer to 43.
@@ -35,20 +34,20 @@ pub struct OffsetTable {
 }
 
 impl Offsets {
-    /// Reads the table from `path`.
+    /// Reads the table from `file`.
     ///
     /// # Errors
     /// If the file is there but neither it nor its `.bak` can be read.
-    pub fn open(path: PathBuf) -> io::Result<Self> {
+    pub fn open(file: DurableFile) -> io::Result<Self> {
         let saved: OffsetTable =
-            durable::read(&path, |text| loose_json::from_slice(text).map_err(io::Error::other))?.unwrap_or_default();
+            file.read(|text| loose_json::from_slice(text).map_err(io::Error::other))?.unwrap_or_default();
         let mut table: HashMap<String, ByGroup> = HashMap::new();
         for (key, queues) in saved.offset_table {
             if let Some((topic, group)) = key.split_once(SEPARATOR) {
                 table.entry(topic.to_owned()).or_default().insert(group.to_owned(), queues);
             }
         }
-        Ok(Self { table: Mutex::new(table), dirty: AtomicBool::new(false), path })
+        Ok(Self { table: Mutex::new(table), dirty: AtomicBool::new(false), file })
     }
 
     /// The next index `group` will consume, if it ever said so.
@@ -111,7 +110,7 @@ impl Offsets {
         }
         let written = serde_json::to_vec_pretty(&self.snapshot())
             .map_err(io::Error::other)
-            .and_then(|json| durable::write(&self.path, &json));
+            .and_then(|json| self.file.write(&json));
         if written.is_err() {
             self.dirty.store(true, Ordering::Release);
         }
@@ -127,14 +126,14 @@ mod tests {
     fn offsets_are_kept_and_apaches_file_is_read() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("consumerOffset.json");
-        durable::write(&path, b"{\n\t\"offsetTable\":{\n\t\t\"T@G\":{0:5,1:7\n\t\t}\n\t}\n}").unwrap();
-        let offsets = Offsets::open(path.clone()).unwrap();
+        base::durable::write(&path, b"{\n\t\"offsetTable\":{\n\t\t\"T@G\":{0:5,1:7\n\t\t}\n\t}\n}").unwrap();
+        let offsets = Offsets::open(path.clone().into()).unwrap();
         assert_eq!(offsets.get("T", "G", 1), Some(7));
         offsets.commit("T", "G", 1, 9);
         offsets.commit("T", "G", 2, -1);
         offsets.commit("%RETRY%G", "G", 0, 1);
         offsets.save().unwrap();
-        let again = Offsets::open(path).unwrap();
+        let again = Offsets::open(path.into()).unwrap();
         assert_eq!((again.get("T", "G", 1), again.get("T", "G", 2)), (Some(9), None));
         assert_eq!(again.get("%RETRY%G", "G", 0), Some(1));
         again.forget_group("G");

@@ -75,6 +75,7 @@ mod tests {
         StoreStats {
             min_physical: 0,
             max_physical: 0,
+            damaged_records: 0,
             unflushed_bytes: 0,
             dispatch_behind_bytes: 0,
             log_disk_ratio: None,

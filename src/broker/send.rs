@@ -164,8 +164,7 @@ impl Sends {
                     let (broker, end) = (broker.clone(), end_of(records));
                     answers.later(send.receipt, async move {
                         broker.announcer().known(ticket).await;
-                        let on_disk = !synced || on_disk(&broker, end).await;
-                        Some(if on_disk { answer } else { timed_out(answer) })
+                        Some(if synced { on_disk(&broker, end).await.answer(&broker, answer) } else { answer })
                     });
                 }
                 None if synced => safe_later.push((send.receipt, answer)),
@@ -174,12 +173,9 @@ impl Sends {
         }
         if !safe_later.is_empty() {
             let (broker, end) = (broker.clone(), end_of(&self.placed));
-            broker.store().request_flush();
             answers.later_together(async move {
-                if !on_disk(&broker, end).await {
-                    safe_later.iter_mut().for_each(|(_, answer)| answer.code = response::FLUSH_DISK_TIMEOUT);
-                }
-                safe_later
+                let outcome = on_disk(&broker, end).await;
+                safe_later.into_iter().map(|(receipt, answer)| (receipt, outcome.answer(&broker, answer))).collect()
             });
         }
     }
@@ -189,14 +185,38 @@ fn end_of(placed: &[Placed]) -> u64 {
     placed.last().map_or(0, Placed::end)
 }
 
-async fn on_disk(broker: &Broker, end: u64) -> bool {
-    broker.store().request_flush();
-    let timeout = Duration::from_millis(broker.config().sync_flush_timeout_ms);
-    tokio::time::timeout(timeout, broker.store().flushed().reached(end)).await.is_ok()
+/// What came of waiting for the disk.
+enum Flush {
+    Done,
+    /// Not yet: it may still be done.
+    Late,
+    /// Never: why.
+    Failed(String),
 }
 
-fn timed_out(answer: Command) -> Command {
-    Command { code: response::FLUSH_DISK_TIMEOUT, ..answer }
+impl Flush {
+    /// What a send is told whose answer would have been `stored`.
+    fn answer(&self, broker: &Broker, stored: Command) -> Command {
+        match self {
+            Self::Done => stored,
+            Self::Late => Command { code: response::FLUSH_DISK_TIMEOUT, ..stored },
+            Self::Failed(why) => {
+                let refusal = Refusal::new(response::SERVICE_NOT_AVAILABLE, why);
+                with_region(broker, refusal.answer())
+            }
+        }
+    }
+}
+
+async fn on_disk(broker: &Broker, end: u64) -> Flush {
+    let store = broker.store();
+    let timeout = Duration::from_millis(broker.config().sync_flush_timeout_ms);
+    tokio::select! {
+        biased;
+        () = store.flushed().reached(end) => Flush::Done,
+        () = store.sync_failed().reached(1) => Flush::Failed(store.refusing().unwrap_or_default()),
+        () = tokio::time::sleep(timeout) => Flush::Late,
+    }
 }
 
 fn not_stored() -> Refusal {
@@ -311,7 +331,8 @@ impl Given {
                     given.wait_for_store = value.eq_ignore_ascii_case("true");
                     continue;
                 }
-                properties::CLUSTER => continue,
+                // The broker's own: what a client says of them does not count.
+                properties::CLUSTER | properties::CRC32 => continue,
                 properties::DELAY_LEVEL if value != "0" => {
                     return Err(Refusal::illegal("this broker does not deliver messages with a delay yet"));
                 }

@@ -3,14 +3,21 @@
 //! Source: `TopicConfigManager` of Apache RocketMQ.
 
 use crate::refusal::Refusal;
-use base::{Clock, durable};
+use base::{Clock, durable::DurableFile};
 use parking_lot::RwLock;
 use protocol::{
     code::response,
     loose_json,
     topic::{self, DataVersion, TopicConfig, TopicTable, perm},
 };
-use std::{collections::HashMap, io, path::PathBuf, sync::Arc};
+use std::{
+    collections::HashMap,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 /// Queues of a group's dead-letter topic.
 pub const DLQ_QUEUES: i32 = 1;
@@ -38,7 +45,9 @@ pub struct Topics {
     table: RwLock<Table>,
     /// Topics of this broker's own making, which clients may not delete.
     system: Vec<String>,
-    path: PathBuf,
+    file: DurableFile,
+    /// The last try to write the file failed.
+    unsaved: AtomicBool,
     clock: Clock,
 }
 
@@ -49,13 +58,13 @@ struct Table {
 }
 
 impl Topics {
-    /// Reads the table from `path` and adds the topics every broker has.
+    /// Reads the table from `file` and adds the topics every broker has.
     ///
     /// # Errors
     /// If the file is there but neither it nor its `.bak` can be read.
-    pub fn open(path: PathBuf, rules: &TopicRules, clock: Clock) -> io::Result<Self> {
+    pub fn open(file: DurableFile, rules: &TopicRules, clock: Clock) -> io::Result<Self> {
         let saved: TopicTable =
-            durable::read(&path, |text| loose_json::from_slice(text).map_err(io::Error::other))?.unwrap_or_default();
+            file.read(|text| loose_json::from_slice(text).map_err(io::Error::other))?.unwrap_or_default();
         let mut table = Table { version: saved.data_version, ..Table::default() };
         let own = own_topics(rules);
         let system = own.iter().map(|topic| topic.topic_name.clone()).collect();
@@ -71,7 +80,7 @@ impl Topics {
         if table.version.timestamp == 0 {
             table.version.timestamp = clock.now_ms();
         }
-        Ok(Self { table: RwLock::new(table), system, path, clock })
+        Ok(Self { table: RwLock::new(table), system, file, unsaved: AtomicBool::new(false), clock })
     }
 
     /// The topic of that name.
@@ -159,7 +168,24 @@ impl Topics {
     /// # Errors
     /// If the file cannot be written; the old one is then still whole.
     pub fn save(&self) -> io::Result<()> {
-        save(&self.path, &self.table.read())
+        save(&self.file, &self.table.read())
+    }
+
+    /// Writes the table to its file if the last try to failed.
+    ///
+    /// # Errors
+    /// As [`Topics::save`]; the next call tries again.
+    pub fn save_again(&self) -> io::Result<()> {
+        if !self.unsaved.swap(false, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let saved = self.save();
+        if saved.is_err() {
+            self.unsaved.store(true, Ordering::Release);
+        } else {
+            tracing::info!(file = %self.file.path().display(), "saved after all");
+        }
+        saved
     }
 
     fn insert(&self, table: &mut Table, topic: TopicConfig) -> Arc<TopicConfig> {
@@ -177,9 +203,10 @@ impl Topics {
 
     fn changed(&self, table: &mut Table) {
         table.version.next(self.clock.now_ms());
-        if let Err(error) = save(&self.path, table) {
-            // The table in memory counts; the next change or the clean stop writes it again.
-            tracing::error!(file = %self.path.display(), %error, "cannot save the topics");
+        if let Err(error) = save(&self.file, table) {
+            // The table in memory counts, and is written again soon.
+            self.unsaved.store(true, Ordering::Release);
+            tracing::error!(file = %self.file.path().display(), %error, "cannot save the topics");
         }
     }
 }
@@ -191,8 +218,8 @@ fn snapshot(table: &Table) -> TopicTable {
     }
 }
 
-fn save(path: &std::path::Path, table: &Table) -> io::Result<()> {
-    durable::write(path, &serde_json::to_vec_pretty(&snapshot(table)).map_err(io::Error::other)?)
+fn save(file: &DurableFile, table: &Table) -> io::Result<()> {
+    file.write(&serde_json::to_vec_pretty(&snapshot(table)).map_err(io::Error::other)?)
 }
 
 fn own_topics(rules: &TopicRules) -> Vec<TopicConfig> {
@@ -231,7 +258,7 @@ mod tests {
     }
 
     fn open(dir: &tempfile::TempDir, auto_create: bool) -> Topics {
-        Topics::open(dir.path().join("config/topics.json"), &rules(auto_create), Clock::manual(5)).unwrap()
+        Topics::open(dir.path().join("config/topics.json").into(), &rules(auto_create), Clock::manual(5)).unwrap()
     }
 
     #[test]
@@ -267,7 +294,7 @@ mod tests {
             "\t\t\t\"topicFilterType\":\"SINGLE_TAG\",\n\t\t\t\"topicName\":\"T\",\n\t\t\t\"topicSysFlag\":0,\n",
             "\t\t\t\"writeQueueNums\":3\n\t\t}\n\t}\n}"
         );
-        durable::write(&path, apache.as_bytes()).unwrap();
+        base::durable::write(&path, apache.as_bytes()).unwrap();
         let topics = open(&dir, true);
         assert_eq!(topics.find("T").unwrap().read_queue_nums, 3);
         assert_eq!(topics.version().counter, 3);

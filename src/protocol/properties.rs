@@ -56,6 +56,8 @@ names! {
     CHECK_IMMUNITY_SECONDS = "CHECK_IMMUNITY_TIME_IN_SECONDS";
     /// Queue offset of the first half message.
     TRANSACTION_PREPARED_QUEUE_OFFSET = "TRAN_PREPARED_QUEUE_OFFSET";
+    /// CRC of the whole record, in brokers of Apache RocketMQ 5 that are asked to write it.
+    CRC32 = "__CRC32#";
     /// Instance of a shared cluster.
     INSTANCE_ID = "INSTANCE_ID";
     /// Which request a reply belongs to.

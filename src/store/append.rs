@@ -4,7 +4,11 @@ use crate::{
     StoreError, consume_queue::ConsumeQueue, fanout::Plan, index_file::Key, mapped_file::LogFile, parts::Parts,
     queue_files::QueueEntry,
 };
-use protocol::record::{BLANK_MIN_LEN, NewRecord, encode_blank, place};
+use protocol::{
+    properties::PROPERTY_SEPARATOR,
+    record::{BLANK_MIN_LEN, NewRecord, encode_blank, place},
+    whole_crc::{WHOLE_CRC_PLACE, seal},
+};
 use std::{
     ops::Range,
     sync::{Arc, atomic::Ordering},
@@ -20,6 +24,8 @@ pub struct AppendBatch {
     items: Vec<Item>,
     key_hashes: Vec<u32>,
     max_record: usize,
+    /// Each record ends with a CRC of all of it.
+    sealed: bool,
     /// The queues of `items`; filled during the append.
     queues: Vec<Arc<ConsumeQueue>>,
 }
@@ -56,9 +62,9 @@ impl Placed {
 }
 
 impl AppendBatch {
-    pub(crate) fn new(max_record: usize) -> Self {
+    pub(crate) fn new(max_record: usize, sealed: bool) -> Self {
         let (bytes, items, key_hashes, queues) = Default::default();
-        Self { bytes, items, key_hashes, max_record, queues }
+        Self { bytes, items, key_hashes, max_record, sealed, queues }
     }
 
     /// Encodes a record behind the others and returns its index.
@@ -72,6 +78,19 @@ impl AppendBatch {
         if record.queue_id < 0 {
             return Err(StoreError::Name { what: "queue id", value: record.queue_id.to_string() });
         }
+        if self.sealed {
+            let mut properties = String::with_capacity(record.properties.len() + 1 + WHOLE_CRC_PLACE.len());
+            properties.push_str(record.properties);
+            if !properties.is_empty() && !properties.ends_with(PROPERTY_SEPARATOR) {
+                properties.push(PROPERTY_SEPARATOR);
+            }
+            properties.push_str(WHOLE_CRC_PLACE);
+            return self.push_as_is(&NewRecord { properties: &properties, ..record.clone() });
+        }
+        self.push_as_is(record)
+    }
+
+    fn push_as_is(&mut self, record: &NewRecord<'_>) -> Result<usize, StoreError> {
         let size = record.encoded_len();
         if size > self.max_record {
             return Err(StoreError::TooLarge { size, max: self.max_record });
@@ -154,13 +173,37 @@ pub(crate) fn names_a_folder(topic: &str) -> bool {
 pub(crate) struct Appender {
     /// Where the next record goes.
     end: u64,
+    /// Where the last one starts.
+    last_record: u64,
     file: Option<Arc<LogFile>>,
+    /// Bytes behind `end` that a refused write may have left there.
+    unwiped: usize,
     pub closed: bool,
 }
 
 impl Appender {
-    pub fn new(end: u64, file: Option<Arc<LogFile>>) -> Self {
-        Self { end, file, closed: false }
+    pub fn new(end: u64, last_record: u64, file: Option<Arc<LogFile>>) -> Self {
+        Self { end, last_record, file, unwiped: 0, closed: false }
+    }
+
+    /// Where the next record goes.
+    pub fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// Where the last record starts.
+    pub fn last_record(&self) -> u64 {
+        self.last_record
+    }
+
+    /// Makes zeros of what a refused write left behind the end: no later start is to take that for records, and least of
+    /// all behind records that were stored since.
+    pub fn wipe(&mut self) -> Result<(), StoreError> {
+        if let Some(file) = self.file.as_ref().filter(|_| self.unwiped > 0) {
+            file.write(self.end - file.start(), &vec![0; self.unwiped])?;
+            self.unwiped = 0;
+        }
+        Ok(())
     }
 
     /// The file in which `size` bytes and a filler fit at `end`; goes on to the next one if they do not.
@@ -179,6 +222,7 @@ impl Appender {
             file.publish(parts.log.file_size);
             self.end = next.start();
             parts.log.written.advance(self.end);
+            parts.queue_flush.wake();
             return Ok(self.file.insert(next).clone());
         }
         let first = parts.log.add_file(self.end - self.end % parts.log.file_size)?;
@@ -193,6 +237,7 @@ impl Appender {
         placed: &mut Vec<Placed>,
     ) -> Result<(), StoreError> {
         parts.health.check()?;
+        self.wipe()?;
         batch.resolve(parts);
         let store_ms = parts.clock.now_ms();
         while placed.len() < batch.items.len() {
@@ -207,19 +252,24 @@ impl Appender {
                 }
                 let queue_offset = if item.plan.queued { batch.queues[item.queue].take_offset() } else { 0 };
                 let physical_offset = (file.start() + at) as i64;
-                place(&mut batch.bytes[item.record.clone()], queue_offset, physical_offset, store_ms);
+                let record = &mut batch.bytes[item.record.clone()];
+                place(record, queue_offset, physical_offset, store_ms);
+                if batch.sealed {
+                    seal(record);
+                }
                 placed.push(Placed { physical_offset, queue_offset, size: item.record.len() as u32, store_ms });
             }
             let items = &batch.items[first..placed.len()];
             let bytes = &batch.bytes[items[0].record.start..items[items.len() - 1].record.end];
             if let Err(error) = file.write(begin - file.start(), bytes) {
-                // Part of it may be written: no later start is to take that for records.
-                _ = file.write(begin - file.start(), &vec![0; bytes.len()]);
+                self.unwiped = bytes.len();
+                _ = self.wipe();
                 placed.truncate(first);
                 batch.queues.iter().for_each(|queue| queue.untake());
                 return Err(error);
             }
             self.end = begin + bytes.len() as u64;
+            self.last_record = placed.last().map_or(begin, |last| last.physical_offset as u64);
             file.publish(self.end - file.start());
             parts.log.written.advance(self.end);
             fan_out(parts, batch, first, &placed[first..]);
@@ -251,7 +301,17 @@ fn fan_out(parts: &Parts, batch: &AppendBatch, first: usize, placed: &[Placed]) 
     let last = items.iter().rfind(|item| item.plan.queued).map(|item| item.queue);
     let head = items.iter().find(|item| item.plan.queued).map(|item| item.queue);
     if let (Some(head), Some(last)) = (head, last) {
-        batch.queues[head..=last].iter().for_each(|queue| queue.publish());
+        let queues = &batch.queues[head..=last];
+        if parts.log.shows_synced_only {
+            let end = placed.last().map_or(0, Placed::end);
+            let mut unshown = parts.unshown.lock();
+            queues.iter().for_each(|queue| unshown.show_at(end, queue, queue.next()));
+            drop(unshown);
+            // Also when nobody waits for the disk, readers do.
+            parts.log_flush.wake();
+        } else {
+            queues.iter().for_each(|queue| queue.show(queue.next()));
+        }
     }
     let count = placed.len() as u64;
     parts.counters.put_messages.fetch_add(count, Ordering::Relaxed);

@@ -1,18 +1,31 @@
-//! The file `checkpoint`: up to which store time log, queues and index are on the disk.
+//! The file `checkpoint`: what of log, queues and index is surely on the disk.
 //!
 //! ```text
 //! offset  size  field (big endian), of 4096 bytes
 //!      0     8  store time up to which the log is synced, ms
 //!      8     8  … up to which every consume queue is
 //!     16     8  … up to which the index is
+//!     24    16  used by Apache RocketMQ 5; left as it is
+//!    472     8  "rmq mark"
+//!    480     8  log offset below which everything is synced: log, queue entries and keys
+//!    488     8  where the last record before it starts
+//!    496     8  log offset below which the log is synced
+//!    504     4  CRC-32 of bytes 0 to 23 and 472 to 503
 //! ```
-//! After a crash, recovery reads the log from there. Source: `StoreCheckpoint`. A time here is never ahead of the files.
+//! After a crash, recovery reads the log from there. The three times are Apache RocketMQ's (`StoreCheckpoint`); the marks
+//! are our own, in the same sector, so that they are old or new together. An Apache broker that moves the times leaves
+//! marks whose CRC does not fit any more, and they count for nothing. Nothing here is ever ahead of the files.
 
-use crate::{StoreError, disk::DiskFile};
+use crate::StoreError;
+use base::disk::{Disk, DiskFile};
 use parking_lot::Mutex;
 use std::path::PathBuf;
 
 const FILE_LEN: u64 = 4096;
+const SECTOR: usize = 512;
+const MARKS_AT: usize = 472;
+const CRC_AT: usize = 504;
+const MAGIC: &[u8; 8] = b"rmq mark";
 
 /// The three times, ms; 0 if nothing is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,14 +36,7 @@ pub(crate) struct Times {
 }
 
 impl Times {
-    fn encode(self) -> [u8; 24] {
-        let mut bytes = [0; 24];
-        for (into, time) in bytes.chunks_exact_mut(8).zip([self.log_ms, self.queues_ms, self.index_ms]) {
-            into.copy_from_slice(&time.to_be_bytes());
-        }
-        bytes
-    }
-
+    /// Reads the first bytes of the file.
     pub fn decode(bytes: &[u8; 24]) -> Self {
         let time = |at: usize| i64::from_be_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(|byte| bytes[at + byte]));
         Self { log_ms: time(0), queues_ms: time(8), index_ms: time(16) }
@@ -42,39 +48,116 @@ impl Times {
     }
 }
 
-/// The file, and the times it will hold after the next save.
+/// Offsets of the log, each where a record ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Marks {
+    /// Everything below is on the disk: records, queue entries and keys.
+    pub settled: u64,
+    /// Where the last record below `settled` starts: proof that `settled` still fits the log.
+    pub last_record: u64,
+    /// The log below is on the disk.
+    pub synced: u64,
+}
+
+fn number(sector: &[u8; SECTOR], at: usize) -> u64 {
+    u64::from_be_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(|byte| sector[at + byte]))
+}
+
+fn crc(sector: &[u8; SECTOR]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&sector[..24]);
+    hasher.update(&sector[MARKS_AT..CRC_AT]);
+    hasher.finalize()
+}
+
+/// The file, and what it will hold after the next save.
 #[derive(Debug)]
 pub(crate) struct Checkpoint {
     file: DiskFile,
-    times: Mutex<Times>,
+    state: Mutex<State>,
+    /// The sector as it is on the disk. Locked while saving.
+    saved: Mutex<[u8; SECTOR]>,
+}
+
+#[derive(Debug)]
+struct State {
+    times: Times,
+    /// `None` as long as nothing sure is known.
+    marks: Option<Marks>,
 }
 
 impl Checkpoint {
-    /// Opens the file, making one with three zero times if there is none.
-    pub fn open(path: PathBuf) -> Result<Self, StoreError> {
-        let file = DiskFile::create(path, FILE_LEN)?;
-        let mut bytes = [0; 24];
-        file.read_at(0, &mut bytes)?;
-        Ok(Self { file, times: Mutex::new(Times::decode(&bytes)) })
+    /// Opens the file, making one that knows nothing if there is none.
+    pub fn open(disk: &Disk, path: PathBuf) -> Result<Self, StoreError> {
+        let file = disk.create(path, FILE_LEN)?;
+        let mut sector = [0; SECTOR];
+        file.read_at(0, &mut sector)?;
+        let time = |at| number(&sector, at) as i64;
+        let times = Times { log_ms: time(0), queues_ms: time(8), index_ms: time(16) };
+        let fits = sector[MARKS_AT..].starts_with(MAGIC) && sector[CRC_AT..CRC_AT + 4] == crc(&sector).to_be_bytes();
+        let marks = fits.then(|| Marks {
+            settled: number(&sector, MARKS_AT + 8),
+            last_record: number(&sector, MARKS_AT + 16),
+            synced: number(&sector, MARKS_AT + 24),
+        });
+        Ok(Self { file, state: Mutex::new(State { times, marks }), saved: Mutex::new(sector) })
     }
 
     /// The times as last changed.
     pub fn times(&self) -> Times {
-        *self.times.lock()
+        self.state.lock().times
+    }
+
+    /// The marks as last changed; `None` if nothing sure is known.
+    pub fn marks(&self) -> Option<Marks> {
+        self.state.lock().marks
     }
 
     /// Changes the times in memory; a time never moves back.
     pub fn note(&self, times: Times) {
-        let mut now = self.times.lock();
+        let now = &mut self.state.lock().times;
         now.log_ms = now.log_ms.max(times.log_ms);
         now.queues_ms = now.queues_ms.max(times.queues_ms);
         now.index_ms = now.index_ms.max(times.index_ms);
     }
 
-    /// Writes the times to the disk. One sector, so old or new.
+    /// Changes the marks in memory to what holds from now on.
+    pub fn mark(&self, marks: Marks) {
+        self.state.lock().marks = Some(marks);
+    }
+
+    /// The log is on the disk up to there. Says nothing as long as no marks are known.
+    pub fn mark_synced(&self, synced: u64) {
+        if let Some(marks) = &mut self.state.lock().marks {
+            marks.synced = marks.synced.max(synced);
+        }
+    }
+
+    /// Writes times and marks to the disk, if they changed. One sector, so old or new.
     pub fn save(&self) -> Result<(), StoreError> {
-        self.file.write_at(0, &self.times().encode())?;
-        self.file.sync()
+        let mut saved = self.saved.lock();
+        let mut sector = *saved;
+        {
+            let state = self.state.lock();
+            let Times { log_ms, queues_ms, index_ms } = state.times;
+            for (at, time) in [(0, log_ms), (8, queues_ms), (16, index_ms)] {
+                sector[at..at + 8].copy_from_slice(&time.to_be_bytes());
+            }
+            if let Some(Marks { settled, last_record, synced }) = state.marks {
+                sector[MARKS_AT..MARKS_AT + 8].copy_from_slice(MAGIC);
+                for (at, offset) in [(8, settled), (16, last_record), (24, synced)] {
+                    sector[MARKS_AT + at..MARKS_AT + at + 8].copy_from_slice(&offset.to_be_bytes());
+                }
+                let crc = crc(&sector);
+                sector[CRC_AT..CRC_AT + 4].copy_from_slice(&crc.to_be_bytes());
+            }
+        }
+        if sector != *saved {
+            self.file.write_at(0, &sector)?;
+            self.file.sync()?;
+            *saved = sector;
+        }
+        Ok(())
     }
 }
 
@@ -82,12 +165,16 @@ impl Checkpoint {
 mod tests {
     use super::*;
 
+    fn open(path: &std::path::Path) -> Checkpoint {
+        Checkpoint::open(&Disk::default(), path.to_owned()).unwrap()
+    }
+
     #[test]
     fn the_file_has_the_bytes_of_the_public_layout() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("checkpoint");
-        let checkpoint = Checkpoint::open(path.clone()).unwrap();
-        assert_eq!(checkpoint.times(), Times::default());
+        let checkpoint = open(&path);
+        assert_eq!((checkpoint.times(), checkpoint.marks()), (Times::default(), None));
         checkpoint.note(Times { log_ms: 0x0102, queues_ms: 0x0304, index_ms: 5 });
         checkpoint.note(Times { log_ms: 1, queues_ms: 0, index_ms: 6 });
         checkpoint.save().unwrap();
@@ -95,8 +182,27 @@ mod tests {
         assert_eq!(content.len(), 4096);
         let golden = [0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 0, 0, 3, 4, 0, 0, 0, 0, 0, 0, 0, 6];
         assert_eq!(content[..24], golden);
+        assert!(content[24..].iter().all(|byte| *byte == 0));
         drop(checkpoint);
-        assert_eq!(Checkpoint::open(path).unwrap().times(), Times { log_ms: 0x0102, queues_ms: 0x0304, index_ms: 6 });
+        assert_eq!(open(&path).times(), Times { log_ms: 0x0102, queues_ms: 0x0304, index_ms: 6 });
         assert_eq!(Times { log_ms: 9000, queues_ms: 5000, index_ms: 0 }.safe_ms(), 2000);
+    }
+
+    #[test]
+    fn marks_hold_until_someone_else_moves_the_times() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("checkpoint");
+        std::fs::write(&path, [vec![0; 24], vec![7; 16], vec![0; 4056]].concat()).unwrap();
+        let marks = Marks { settled: 500, last_record: 400, synced: 900 };
+        let checkpoint = open(&path);
+        checkpoint.note(Times { log_ms: 9, queues_ms: 8, index_ms: 7 });
+        checkpoint.mark(marks);
+        checkpoint.save().unwrap();
+        let mut content = std::fs::read(&path).unwrap();
+        assert_eq!((content.len(), &content[24..40]), (4096, &[7; 16][..]), "what is Apache's stays");
+        assert_eq!(open(&path).marks(), Some(marks));
+        content[23] += 1;
+        std::fs::write(&path, &content).unwrap();
+        assert_eq!((open(&path).marks(), open(&path).times().index_ms), (None, 8));
     }
 }

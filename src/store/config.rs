@@ -3,6 +3,7 @@
 //! A plain struct: reading it from a properties file is the broker's work.
 
 use crate::StoreError;
+use base::Disk;
 use std::path::{Path, PathBuf};
 
 /// When a message counts as stored.
@@ -16,7 +17,7 @@ pub enum FlushDiskType {
 }
 
 /// Settings of a store. The field names are Apache RocketMQ's keys in snake case; units last.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct StoreConfig {
     /// Folder of everything: `storePathRootDir`.
     pub root_dir: PathBuf,
@@ -58,12 +59,16 @@ pub struct StoreConfig {
     pub max_transfer_count_on_message_in_disk: usize,
     /// Share of the machine's memory, in per cent, that the newest messages are assumed to stay in.
     pub access_message_in_memory_max_ratio: u64,
-    /// Hours after which a log file is deleted.
-    pub file_reserved_time_hours: u64,
     /// Whether recovery checks the bodies' CRC.
     pub check_crc_on_recover: bool,
+    /// Whether a read checks the CRC of what it gives out.
+    pub check_crc_on_read: bool,
+    /// Whether each record gets a CRC over all of it, as a last property (`__CRC32#`, as Apache RocketMQ 5 writes it).
+    pub enabled_append_prop_crc: bool,
     /// The delay of each level from 1, as in `1s 5s 10s`.
     pub message_delay_level: String,
+    /// The file system that the files lie on; for tests another than the system's.
+    pub disk: Disk,
 }
 
 impl Default for StoreConfig {
@@ -89,9 +94,11 @@ impl Default for StoreConfig {
             max_transfer_bytes_on_message_in_disk: 64 << 10,
             max_transfer_count_on_message_in_disk: 8,
             access_message_in_memory_max_ratio: 40,
-            file_reserved_time_hours: 72,
             check_crc_on_recover: true,
+            check_crc_on_read: true,
+            enabled_append_prop_crc: false,
             message_delay_level: "1s 5s 10s 30s 1m 2m 3m 4m 5m 6m 7m 8m 9m 10m 20m 30m 1h 2h".to_owned(),
+            disk: Disk::default(),
         }
     }
 }

@@ -6,12 +6,11 @@
 use crate::{
     StoreError,
     commit_log::CommitLog,
-    disk,
     health::Health,
     mapped_file::file_name,
     queue_files::{ENTRY_LEN, QueueEntry, QueueFiles, QueueSpace},
 };
-use base::Watermark;
+use base::{Watermark, disk::Listed};
 use parking_lot::Mutex;
 use std::{
     path::PathBuf,
@@ -131,53 +130,60 @@ impl ConsumeQueue {
     /// The entry at `offset`; `None` if it is not stored.
     pub fn get(&self, offset: i64) -> Option<QueueEntry> {
         let mut one = Vec::with_capacity(1);
-        self.read(offset, 1, &mut one);
+        // What cannot be read is told where it is found out.
+        self.read(offset, 1, &mut one).ok()?;
         one.pop()
     }
 
     /// Appends at most `max` entries from `offset` on to `entries` and returns how many; 0 outside of the queue.
-    pub fn read(&self, offset: i64, max: usize, entries: &mut Vec<QueueEntry>) -> usize {
+    ///
+    /// # Errors
+    /// If a file cannot be read, and nothing was appended.
+    pub fn read(&self, offset: i64, max: usize, entries: &mut Vec<QueueEntry>) -> Result<usize, StoreError> {
         let end = self.max_offset();
         if offset < self.min_offset() || offset >= end {
-            return 0;
+            return Ok(0);
         }
         let before = entries.len();
         let stop = offset.saturating_add(i64::try_from(max).unwrap_or(i64::MAX)).min(end);
         let mut at = offset;
         let mut inner = self.inner.lock();
         while at < stop.min(inner.tail_start) {
-            let count = self.read_files(&mut inner, at, stop, entries);
-            if count == 0 {
-                return entries.len() - before;
+            match self.read_files(&mut inner, at, stop, entries) {
+                Ok(0) => return Ok(entries.len() - before),
+                Ok(count) => at += count,
+                Err(_) if entries.len() > before => return Ok(entries.len() - before),
+                Err(error) => return Err(error),
             }
-            at += count;
         }
         if let Some(from) = at.checked_sub(inner.tail_start).filter(|_| at < stop && !inner.deleted) {
             let to = (stop - inner.tail_start) as usize;
             entries.extend_from_slice(inner.tail.get(from as usize..to.min(inner.tail.len())).unwrap_or_default());
         }
-        entries.len() - before
+        Ok(entries.len() - before)
     }
 
-    fn read_files(&self, inner: &mut Inner, at: i64, stop: i64, entries: &mut Vec<QueueEntry>) -> i64 {
+    fn read_files(
+        &self,
+        inner: &mut Inner,
+        at: i64,
+        stop: i64,
+        entries: &mut Vec<QueueEntry>,
+    ) -> Result<i64, StoreError> {
         if inner.deleted {
-            return 0;
+            return Ok(0);
         }
         let mut buffer = [0; 64 * ENTRY_LEN];
         let wanted = (stop.min(inner.tail_start) - at).min(64) as usize * ENTRY_LEN;
         self.note_use(inner);
-        match inner.files.read(&self.queues.space, &self.dir(), at, &mut buffer[..wanted]) {
-            Ok(count) => {
-                let read = buffer[..count * ENTRY_LEN].chunks_exact(ENTRY_LEN).map_while(QueueEntry::decode);
-                let before = entries.len();
-                entries.extend(read);
-                (entries.len() - before) as i64
-            }
-            Err(error) => {
+        let count =
+            inner.files.read(&self.queues.space, &self.dir(), at, &mut buffer[..wanted]).inspect_err(|error| {
                 tracing::warn!(topic = &*self.topic, queue = self.id, offset = at, %error, "queue entries unreadable");
-                0
-            }
-        }
+            })?;
+        let read = buffer[..count * ENTRY_LEN].chunks_exact(ENTRY_LEN).map_while(QueueEntry::decode);
+        let before = entries.len();
+        entries.extend(read);
+        Ok((entries.len() - before) as i64)
     }
 
     fn dir(&self) -> PathBuf {
@@ -197,10 +203,21 @@ impl ConsumeQueue {
 
     /// Gives back offsets that were taken for records which could not be written.
     pub(crate) fn untake(&self) {
-        self.next.store(self.max_offset(), Ordering::Relaxed);
+        let inner = self.inner.lock();
+        self.next.store(inner.tail_start + inner.tail.len() as i64, Ordering::Relaxed);
     }
 
-    /// Adds the entry of the record that took the next offset; it becomes visible with [`ConsumeQueue::publish`].
+    /// Where the record of the last entry ends in the log.
+    pub(crate) fn physical_end(&self) -> i64 {
+        self.inner.lock().physical_end
+    }
+
+    /// The offset the next record gets.
+    pub(crate) fn next(&self) -> i64 {
+        self.next.load(Ordering::Relaxed)
+    }
+
+    /// Adds the entry of the record that took the next offset; it becomes visible with [`ConsumeQueue::show`].
     pub(crate) fn push(&self, entry: QueueEntry) {
         let mut inner = self.inner.lock();
         inner.tail.push(entry);
@@ -219,9 +236,9 @@ impl ConsumeQueue {
         }
     }
 
-    /// Makes everything pushed visible.
-    pub(crate) fn publish(&self) {
-        self.end.advance(self.next.load(Ordering::Relaxed) as u64);
+    /// Makes everything pushed below `end` visible.
+    pub(crate) fn show(&self, end: i64) {
+        self.end.advance(end as u64);
     }
 
     /// Offers an entry that recovery found in the log at `offset`.
@@ -235,12 +252,17 @@ impl ConsumeQueue {
             std::cmp::Ordering::Greater => Offered::Gap,
             std::cmp::Ordering::Less => Offered::Restarted,
             std::cmp::Ordering::Equal => {
-                self.take_offset();
-                self.push(entry);
-                self.publish();
+                self.add(entry);
                 Offered::Taken
             }
         }
+    }
+
+    /// Adds an entry at the next offset and shows it: for recovery.
+    pub(crate) fn add(&self, entry: QueueEntry) {
+        let offset = self.take_offset();
+        self.push(entry);
+        self.show(offset + 1);
     }
 
     fn note_use(&self, inner: &mut Inner) {
@@ -264,6 +286,10 @@ impl ConsumeQueue {
     /// Returns whether it is still busy.
     pub(crate) fn settle(&self, least_bytes: u64) -> Result<bool, StoreError> {
         let mut inner = self.inner.lock();
+        if inner.deleted {
+            inner.busy = false;
+            return Ok(false);
+        }
         let unwritten = inner.tail_start + inner.tail.len() as i64 - inner.written;
         if unwritten as u64 * ENTRY_LEN as u64 >= least_bytes {
             self.write_out(&mut inner)?;
@@ -278,7 +304,6 @@ impl ConsumeQueue {
             }
         }
         inner.used = false;
-        inner.busy &= !inner.deleted;
         Ok(inner.busy)
     }
 
@@ -289,32 +314,67 @@ impl ConsumeQueue {
     }
 
     /// Moves the start to the first entry whose record is at or behind `physical_min`.
-    pub(crate) fn correct_min(&self, physical_min: i64) {
-        let stored = |offset| self.get(offset).is_some_and(|entry| entry.physical_end() > physical_min.max(0));
+    ///
+    /// # Errors
+    /// An entry that cannot be read: then the start stays where it is, for what it leads to may be there.
+    pub(crate) fn correct_min(&self, physical_min: i64) -> Result<(), StoreError> {
+        let stored = |offset| self.entry_within(offset).map(|entry| entry.physical_end() > physical_min.max(0));
         let (mut low, mut high) = (self.min_offset(), self.max_offset());
-        if low < high && stored(low) {
-            return;
+        if low < high && stored(low)? {
+            return Ok(());
         }
         while low < high {
             let middle = low + (high - low) / 2;
-            if stored(middle) {
+            if stored(middle)? {
                 high = middle;
             } else {
                 low = middle + 1;
             }
         }
         self.min.fetch_max(low, Ordering::AcqRel);
+        Ok(())
     }
 
-    /// Deletes the files before the one that holds the first stored message, never the last one.
-    pub(crate) fn delete_files_before_min(&self) -> Result<(), StoreError> {
+    /// The entry at `offset`, which lies within the queue; filler, once the queue is deleted.
+    fn entry_within(&self, offset: i64) -> Result<QueueEntry, StoreError> {
+        let mut inner = self.inner.lock();
+        if inner.deleted {
+            return Ok(QueueEntry::BLANK);
+        }
+        let found = match usize::try_from(offset - inner.tail_start) {
+            Ok(in_tail) => inner.tail.get(in_tail).copied(),
+            Err(_) => {
+                let mut bytes = [0; ENTRY_LEN];
+                self.note_use(&mut inner);
+                let count = inner.files.read(&self.queues.space, &self.dir(), offset, &mut bytes)?;
+                QueueEntry::decode(&bytes[..count * ENTRY_LEN])
+            }
+        };
+        found.ok_or_else(|| StoreError::Damaged {
+            path: self.dir(),
+            what: format!("entry {offset} is missing; remove the folder of all queues to have them built anew"),
+        })
+    }
+
+    /// Deletes the files before the one that holds the first stored message, never the last one; `removed` gets their
+    /// paths.
+    pub(crate) fn delete_files_before_min(&self, removed: &mut Vec<PathBuf>) -> Result<(), StoreError> {
         let space = &self.queues.space;
         let keep = space.first_of_file(self.min_offset().min((self.max_offset() - 1).max(0)));
         let keep = file_name(keep as u64 * ENTRY_LEN as u64);
+        let dir = self.dir();
         let mut inner = self.inner.lock();
-        inner.files.close();
-        for file in disk::list(&self.dir())?.into_iter().filter(|file| file.name < keep) {
-            disk::remove_file(&file.path)?;
+        // The folder may be that of a queue made anew.
+        if inner.deleted {
+            return Ok(());
+        }
+        let is_before = |file: &Listed| !file.is_dir && file.name.len() == keep.len() && file.name < keep;
+        for file in space.disk.list(&dir)?.into_iter().filter(is_before) {
+            inner.files.close();
+            space.disk.remove_file(&file.path)?;
+            removed.push(file.path);
+            // One after the other: with a later file gone before an earlier one, the queue would have a hole.
+            space.disk.sync_dir(&dir)?;
         }
         Ok(())
     }
@@ -324,7 +384,10 @@ impl ConsumeQueue {
         let mut inner = self.inner.lock();
         inner.deleted = true;
         inner.tail = Vec::new();
+        // Nothing is left to write, for a flush that has the queue on its list.
+        inner.tail_start = inner.written;
         inner.files.close();
-        disk::remove_dirs(&self.dir())
+        self.queues.space.changed.store(true, Ordering::Relaxed);
+        Ok(self.queues.space.disk.remove_dirs(&self.dir())?)
     }
 }

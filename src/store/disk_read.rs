@@ -1,7 +1,8 @@
 //! Calls to the file system that only the offline tools make: opening without the right to write, asking who holds a
 //! lock without taking it, and moving things aside. Everything else is in `disk.rs`.
 
-use crate::{StoreError, disk};
+use crate::StoreError;
+use base::disk::{Disk, DiskError};
 use rustix::{
     fs::SeekFrom,
     io::Errno,
@@ -14,6 +15,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// The disk as it is: the offline tools know no other.
+pub(crate) fn disk() -> Disk {
+    Disk::default()
+}
+
 /// A file opened for reading only.
 #[derive(Debug)]
 pub(crate) struct ReadFile {
@@ -23,7 +29,7 @@ pub(crate) struct ReadFile {
 }
 
 fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
-    move |source| StoreError::Io { action, path: path.to_owned(), source }
+    move |source| DiskError { action, path: path.to_owned(), source }.into()
 }
 
 impl ReadFile {
@@ -96,7 +102,7 @@ pub(crate) fn is_dir(path: &Path) -> bool {
 pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
     fs::rename(from, to).map_err(failed("rename", from))?;
     for dir in [from.parent(), to.parent()].into_iter().flatten() {
-        disk::sync_dir(dir)?;
+        disk().sync_dir(dir)?;
     }
     Ok(())
 }

@@ -2,8 +2,9 @@
 //!
 //! "Not there" is no error: reads answer `None` or a status.
 
+use base::disk::DiskError;
 use protocol::record::RecordError;
-use std::{io, path::PathBuf};
+use std::path::PathBuf;
 
 /// Why the store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -29,15 +30,8 @@ pub enum StoreError {
         what: &'static str,
     },
     /// The operating system refused a call.
-    #[error("cannot {action} {}: {source}", path.display())]
-    Io {
-        /// What was tried: "write", "sync", …
-        action: &'static str,
-        /// On which file or folder.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] DiskError),
     /// Files that do not fit together or the configuration.
     #[error("{}: {what}", path.display())]
     Damaged {
@@ -52,6 +46,9 @@ pub enum StoreError {
         /// The reason, with the file and the system's error.
         why: String,
     },
+    /// A sync of consume queues or index had failed.
+    #[error("consume queues or index may be on the disk in part: the next start completes them from the log")]
+    QueuesUnsynced,
     /// The store was closed.
     #[error("the store is closed")]
     Closed,

@@ -2,7 +2,12 @@
 //!
 //! A flush covers everything appended before it began, so any number of waiters cost one sync.
 
-use crate::{FlushDiskType, StoreError, checkpoint::Times, disk, parts::Parts};
+use crate::{
+    FlushDiskType, StoreError,
+    checkpoint::{Marks, Times},
+    parts::Parts,
+};
+use base::disk::DiskError;
 use parking_lot::{Condvar, Mutex};
 use std::{
     path::PathBuf,
@@ -78,13 +83,19 @@ impl Parts {
             let files = self.log.files_between(from, to);
             let synced = files.iter().try_for_each(|file| file.sync()).and_then(|()| {
                 let new_name = files.iter().any(|file| file.start() >= from);
-                if new_name { disk::sync_dir(&self.log.dir) } else { Ok(()) }
+                if new_name {
+                    self.log.disk.sync_dir(&self.log.dir)?;
+                }
+                Ok(())
             });
             if let Err(error) = synced {
                 self.health.log_unsynced(&error);
                 return Err(error);
             }
+            // Who waits for the disk is told last: what it tells others can then be read.
+            self.unshown.lock().synced(to);
             self.log.flushed.advance(to);
+            self.checkpoint.mark_synced(to);
         }
         self.checkpoint.note(Times { log_ms, ..Times::default() });
         Ok(())
@@ -94,12 +105,18 @@ impl Parts {
     /// moves the checkpoint.
     pub fn flush_queues(&self, thorough: bool) -> Result<(), StoreError> {
         let _one_at_a_time = self.flushing.1.lock();
-        let store_ms = self.last_store_ms.load(Ordering::Acquire);
+        // Taken together: every entry and key of the records before `settled` is noted.
+        let (settled, last_record, store_ms) = {
+            let appender = self.appender.lock();
+            (appender.end(), appender.last_record(), self.last_store_ms.load(Ordering::Acquire))
+        };
         if let Some(index) = &self.index {
             index.link().inspect_err(|error| self.health.index_trouble(Some(error.to_string())))?;
         }
-        let least = if thorough { 0 } else { self.config.flush_consume_queue_least_pages.max(1) * PAGE };
         let queues = &self.queues.queues;
+        // That queues can be written again is known only once what could not be written is.
+        let all = thorough || queues.health.has_queue_trouble();
+        let least = if all { 0 } else { self.config.flush_consume_queue_least_pages.max(1) * PAGE };
         let busy = std::mem::take(&mut *queues.busy.lock());
         let mut dirty = Vec::new();
         let mut still_busy = Vec::with_capacity(busy.len());
@@ -137,20 +154,23 @@ impl Parts {
         // After a failed sync the files cannot vouch for any later time: the checkpoint stays where it is, and the next
         // start after a crash reads the log from there.
         if thorough && !self.queues_unsynced.load(Ordering::Relaxed) {
+            // The marks speak of the log, too.
+            self.flush_log()?;
+            let synced = self.log.flushed.get();
             self.checkpoint.note(Times { log_ms: 0, queues_ms: store_ms, index_ms: store_ms });
-            self.checkpoint.save()?;
+            self.checkpoint.mark(Marks { settled, last_record, synced });
         }
-        Ok(())
+        self.checkpoint.save()
     }
 
     fn sync_queues(&self, dirty: &[PathBuf]) -> Result<(), StoreError> {
         let space = &self.queues.queues.space;
-        if space.created.swap(false, Ordering::Relaxed) || dirty.len() > MANY_FILES {
-            return disk::sync_file_system(&space.dir);
+        if space.changed.swap(false, Ordering::Relaxed) || dirty.len() > MANY_FILES {
+            return Ok(space.disk.sync_file_system(&space.dir)?);
         }
         // A file that is gone meanwhile belonged to a deleted topic.
-        let mut files = dirty.iter().map(|path| disk::DiskFile::open_if_there(path.clone()));
-        files.try_for_each(|file| file?.map_or(Ok(()), |file| file.sync()))
+        let mut files = dirty.iter().map(|path| space.disk.open_if_there(path.clone()));
+        files.try_for_each(|file| Ok(file?.map_or(Ok(()), |file| file.sync())?))
     }
 }
 
@@ -159,7 +179,7 @@ pub(crate) fn start(parts: &Arc<Parts>) -> Result<Vec<JoinHandle<()>>, StoreErro
     let start = |name: &str, run: fn(&Parts)| {
         let parts = parts.clone();
         let thread = Builder::new().name(name.to_owned()).spawn(move || run(&parts));
-        thread.map_err(|source| StoreError::Io { action: "start the thread", path: name.into(), source })
+        thread.map_err(|source| StoreError::from(DiskError { action: "start the thread", path: name.into(), source }))
     };
     Ok(vec![start("store-log", flush_log_forever)?, start("store-queues", flush_queues_forever)?])
 }
@@ -189,7 +209,11 @@ fn flush_queues_forever(parts: &Parts) {
     let interval = Duration::from_millis(config.flush_interval_consume_queue_ms.max(1));
     let mut last = Instant::now();
     while parts.queue_flush.wait(interval) != Woken::ToEnd {
-        let now = last.elapsed() >= thorough;
+        // A crash must not leave more than a file of the log to be checked.
+        let settled = parts.checkpoint.marks().map_or(0, |marks| marks.settled);
+        let much = parts.log.written.get().saturating_sub(settled) >= parts.log.file_size / 2;
+        let soon = parts.settle_soon.swap(false, Ordering::Relaxed);
+        let now = soon || much || last.elapsed() >= thorough;
         if let Err(error) = parts.flush_queues(now) {
             tracing::warn!(%error, "consume queues or index not flushed");
         }

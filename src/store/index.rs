@@ -4,11 +4,11 @@
 //! is linked.
 
 use crate::{
-    StoreConfig, StoreError, disk,
+    StoreConfig, StoreError,
     health::Health,
     index_file::{Geometry, IndexFile, Key},
 };
-use base::Clock;
+use base::{Clock, Disk};
 use jiff::{Timestamp, tz::TimeZone};
 use parking_lot::{Mutex, RwLock};
 use std::{collections::VecDeque, path::PathBuf, sync::Arc};
@@ -22,6 +22,7 @@ const TOO_MANY: usize = 64 * RUN;
 /// The index of a store.
 #[derive(Debug)]
 pub(crate) struct Index {
+    disk: Disk,
     dir: PathBuf,
     geometry: Geometry,
     clock: Clock,
@@ -34,18 +35,24 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    /// Opens the files that are there. `relink_below`: the last stop was not clean, and the log ends there.
+    /// Opens the files that are there. `relink_below`: the last stop was not clean, and only the keys of records before
+    /// that offset are surely whole.
     pub fn open(
         config: &StoreConfig,
         clock: Clock,
         health: Arc<Health>,
         relink_below: Option<i64>,
     ) -> Result<Self, StoreError> {
-        let dir = config.index_path();
+        let (disk, dir) = (config.disk.clone(), config.index_path());
         let geometry = Geometry { slots: config.max_hash_slot_num, entries: config.max_index_num };
         let mut files: Vec<Arc<IndexFile>> = Vec::new();
-        for listed in disk::list(&dir)? {
+        for listed in disk.list(&dir)? {
             if listed.is_dir || listed.name.len() != 17 || !listed.name.bytes().all(|byte| byte.is_ascii_digit()) {
+                continue;
+            }
+            if listed.len == 0 {
+                // A process was ended between making it and giving it its length.
+                disk.remove_file(&listed.path)?;
                 continue;
             }
             if listed.len != geometry.file_len() {
@@ -55,17 +62,18 @@ impl Index {
                 );
                 continue;
             }
-            let file = IndexFile::open(listed.path.clone(), geometry)?;
-            if let Some(log_end) = relink_below.filter(|_| !file.is_full() || file.header().end_physical == 0)
+            let file = IndexFile::open(&disk, listed.path.clone(), geometry)?;
+            let may_be_torn = |log_end: &i64| !file.is_full() || file.header().end_physical >= *log_end;
+            if let Some(log_end) = relink_below.filter(may_be_torn)
                 && !file.relink(log_end)?
             {
-                disk::remove_file(&listed.path)?;
+                disk.remove_file(&listed.path)?;
                 continue;
             }
             files.push(Arc::new(file));
         }
         let (files, pending, linking) = (RwLock::new(files), Mutex::default(), Mutex::default());
-        Ok(Self { dir, geometry, clock, health, files, pending, linking })
+        Ok(Self { disk, dir, geometry, clock, health, files, pending, linking })
     }
 
     /// Notes keys in log order; returns whether the flush thread has enough to do.
@@ -107,16 +115,16 @@ impl Index {
                 full.path().file_name().and_then(|name| name.to_str()?.parse::<u64>().ok()).unwrap_or(0)
             }
             None => {
-                disk::create_dirs(&self.dir)?;
+                self.disk.create_dirs(&self.dir)?;
                 0
             }
         };
         let name = file_name(self.clock.now_ms()).max(last_name + 1);
         let path = self.dir.join(format!("{name:017}"));
-        let file = IndexFile::create(path.clone(), self.geometry);
+        let file = IndexFile::create(&self.disk, path.clone(), self.geometry);
         // A half-made file would be taken for one of another geometry.
-        let file = Arc::new(file.inspect_err(|_| _ = disk::remove_file(&path))?);
-        disk::sync_dir(&self.dir)?;
+        let file = Arc::new(file.inspect_err(|_| _ = self.disk.remove_file(&path))?);
+        self.disk.sync_dir(&self.dir)?;
         self.files.write().push(file.clone());
         Ok(file)
     }
@@ -134,11 +142,6 @@ impl Index {
         }
         let last = self.files.read().last().map(|file| file.header());
         last.map_or((0, 0), |header| (header.end_ms, header.end_physical))
-    }
-
-    /// Whether there is no key at all.
-    pub fn is_empty(&self) -> bool {
-        self.files.read().is_empty() && self.pending.lock().is_empty()
     }
 
     /// Passes the physical offsets of records that may have a key with that hash, newest first, until `visit` returns
@@ -174,14 +177,17 @@ impl Index {
         Ok(())
     }
 
-    /// Deletes files, never the last, all of whose records lie before `physical_min`.
-    pub fn delete_before(&self, physical_min: i64) -> Result<(), StoreError> {
-        let mut files = self.files.write();
-        while files.len() > 1 && files[0].header().end_physical < physical_min {
-            disk::remove_file(files[0].path())?;
-            files.remove(0);
+    /// Deletes files, never the last, all of whose records lie before `physical_min`; `removed` gets their paths. One
+    /// call at a time.
+    pub fn delete_before(&self, physical_min: i64, removed: &mut Vec<PathBuf>) -> Result<(), StoreError> {
+        loop {
+            let first = self.files.read().split_last().and_then(|(_, before)| before.first().cloned());
+            let Some(first) = first.filter(|file| file.header().end_physical < physical_min) else { return Ok(()) };
+            // Not under the lock: freeing a large file takes long.
+            self.disk.remove_file(first.path())?;
+            self.files.write().remove(0);
+            removed.push(first.path().to_owned());
         }
-        Ok(())
     }
 
     /// How many files there are.
@@ -222,17 +228,19 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let index = open(dir.path());
         let key = |n| Key { hash: 9, physical_offset: n, store_ms: 1000 };
-        assert!(index.is_empty() && index.file_count() == 0);
+        assert!(index.file_count() == 0);
         index.note((0..7).map(key));
         assert_eq!((found(&index, 9), found(&index, 7)), (vec![6, 5, 4, 3, 2], vec![]));
         index.link().unwrap();
         assert_eq!((found(&index, 9), index.file_count()), (vec![6, 5, 4, 3, 2], 3));
-        let names: Vec<_> = disk::list(&dir.path().join("index")).unwrap().into_iter().map(|file| file.name).collect();
+        let names: Vec<_> =
+            Disk::default().list(&dir.path().join("index")).unwrap().into_iter().map(|file| file.name).collect();
         assert!(names.is_sorted() && names.iter().all(|name| name.len() == 17), "{names:?}");
         drop(index);
         let index = open(dir.path());
         assert_eq!((found(&index, 9), index.last_update()), (vec![6, 5, 4, 3, 2], (1000, 6)));
-        index.delete_before(6).unwrap();
-        assert_eq!(found(&index, 9), [6]);
+        let mut removed = Vec::new();
+        index.delete_before(6, &mut removed).unwrap();
+        assert_eq!((found(&index, 9), removed.len()), (vec![6], 2));
     }
 }

@@ -18,7 +18,8 @@
 //! Source: `IndexFile` and `IndexHeader` of Apache RocketMQ 4.9.8. Entries are written before the slots that lead to
 //! them, so that a stop at any moment leaves chains that lead only to entries which are there.
 
-use crate::{StoreError, disk::DiskFile, mapped_file::SlotMap};
+use crate::{StoreError, mapped_file::SlotMap};
+use base::disk::{Disk, DiskFile};
 use parking_lot::Mutex;
 use std::{
     collections::HashMap,
@@ -99,13 +100,13 @@ pub(crate) struct IndexFile {
 
 impl IndexFile {
     /// Makes an empty file, sparse but for the slots.
-    pub fn create(path: PathBuf, geometry: Geometry) -> Result<Self, StoreError> {
-        Self::with(DiskFile::create(path, geometry.file_len())?, geometry)
+    pub fn create(disk: &Disk, path: PathBuf, geometry: Geometry) -> Result<Self, StoreError> {
+        Self::with(disk.create(path, geometry.file_len())?, geometry)
     }
 
     /// Opens a file of that geometry.
-    pub fn open(path: PathBuf, geometry: Geometry) -> Result<Self, StoreError> {
-        Self::with(DiskFile::open(path)?, geometry)
+    pub fn open(disk: &Disk, path: PathBuf, geometry: Geometry) -> Result<Self, StoreError> {
+        Self::with(disk.open(path)?, geometry)
     }
 
     fn with(file: DiskFile, geometry: Geometry) -> Result<Self, StoreError> {
@@ -135,7 +136,7 @@ impl IndexFile {
     }
 
     pub fn sync(&self) -> Result<(), StoreError> {
-        self.file.sync()
+        Ok(self.file.sync()?)
     }
 
     fn slot_at(&self, hash: u32) -> usize {
@@ -170,17 +171,17 @@ impl IndexFile {
         // Readers take no slot for good that points behind the header's count: count first, then slots.
         *self.header.lock() = header;
         self.store_header(header);
-        heads.into_iter().for_each(|(slot, number)| self.slots.store_u32(slot, number));
+        heads.into_iter().for_each(|(slot, number)| self.slots.store_u32(&self.file, slot, number));
         Ok(keys.len())
     }
 
     fn store_header(&self, header: Header) {
-        self.slots.store_i64(0, header.begin_ms);
-        self.slots.store_i64(8, header.end_ms);
-        self.slots.store_i64(16, header.begin_physical);
-        self.slots.store_i64(24, header.end_physical);
-        self.slots.store_u32(32, header.slots_used);
-        self.slots.store_u32(36, header.next);
+        self.slots.store_i64(&self.file, 0, header.begin_ms);
+        self.slots.store_i64(&self.file, 8, header.end_ms);
+        self.slots.store_i64(&self.file, 16, header.begin_physical);
+        self.slots.store_i64(&self.file, 24, header.end_physical);
+        self.slots.store_u32(&self.file, 32, header.slots_used);
+        self.slots.store_u32(&self.file, 36, header.next);
     }
 
     /// Whether the file may hold keys of records stored in that span, ms.
@@ -249,10 +250,11 @@ impl IndexFile {
         for (index, head) in heads.into_iter().enumerate() {
             let slot = HEADER_LEN + index * 4;
             if self.slots.load_u32(slot) != head {
-                self.slots.store_u32(slot, head);
+                self.slots.store_u32(&self.file, slot, head);
             }
         }
-        if number != stated {
+        // The header may have come further than its entries did.
+        if number != stated || header.end_physical != last_physical {
             header.end_ms = header.begin_ms + i64::from(last_seconds) * 1000;
             header.end_physical = last_physical;
         }
@@ -291,7 +293,7 @@ mod tests {
     fn the_file_has_the_bytes_of_the_public_layout() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("20240101000000000");
-        let file = IndexFile::create(path.clone(), TINY).unwrap();
+        let file = IndexFile::create(&Disk::default(), path.clone(), TINY).unwrap();
         // 7 and 5 share slot 1; 4 has slot 0.
         file.link(&[key(7, 100, 5000), key(4, 200, 6500)]).unwrap();
         file.link(&[key(5, 300, 7100)]).unwrap();
@@ -325,14 +327,14 @@ mod tests {
         );
         assert_eq!(hex(&content[48..128]), golden);
         drop(file);
-        let file = IndexFile::open(path, TINY).unwrap();
+        let file = IndexFile::open(&Disk::default(), path, TINY).unwrap();
         assert_eq!((found(&file, 7), found(&file, 5), found(&file, 9)), (vec![100], vec![300], vec![]));
     }
 
     #[test]
     fn a_full_file_takes_no_more_and_chains_are_read_newest_first() {
         let dir = tempfile::tempdir().unwrap();
-        let file = IndexFile::create(dir.path().join("1"), TINY).unwrap();
+        let file = IndexFile::create(&Disk::default(), dir.path().join("1"), TINY).unwrap();
         let keys: Vec<_> = (0..8).map(|n| key(3, n * 10, n * 1000)).collect();
         assert_eq!((file.link(&keys).unwrap(), file.is_full(), file.link(&keys).unwrap()), (5, true, 0));
         assert_eq!(found(&file, 3), [40, 30, 20, 10, 0]);
@@ -342,9 +344,9 @@ mod tests {
     fn lost_slots_and_entries_behind_the_log_are_put_right() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("1");
-        let file = IndexFile::create(path.clone(), TINY).unwrap();
+        let file = IndexFile::create(&Disk::default(), path.clone(), TINY).unwrap();
         file.link(&[key(3, 0, 0), key(5, 10, 1000), key(2, 20, 2000), key(3, 30, 3000)]).unwrap();
-        file.slots.store_u32(HEADER_LEN + 4, 0);
+        file.slots.store_u32(&file.file, HEADER_LEN + 4, 0);
         assert!(found(&file, 3).is_empty());
         assert!(file.relink(30).unwrap());
         assert_eq!((found(&file, 3), found(&file, 5), found(&file, 2)), (vec![0], vec![10], vec![20]));

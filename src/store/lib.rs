@@ -4,12 +4,15 @@
 //! Knows no socket, no consumer and no configuration file. The door is [`MessageStore`].
 
 mod append;
+mod catch_up;
 mod checkpoint;
 mod commit_log;
 mod config;
 mod consume_queue;
-mod disk;
+mod damage;
+mod deleted;
 mod disk_read;
+mod disk_space;
 mod error;
 mod fanout;
 mod find;
@@ -26,6 +29,7 @@ mod queue_load;
 mod queue_table;
 mod queue_time;
 mod recovery;
+mod resync;
 mod retention;
 mod scan;
 mod stats;
@@ -36,6 +40,7 @@ mod view;
 pub use append::{AppendBatch, Placed};
 pub use config::{FlushDiskType, StoreConfig};
 pub use consume_queue::ConsumeQueue;
+pub use disk_space::{DiskUse, FullDisk};
 pub use error::StoreError;
 pub use fanout::{SCHEDULE_TOPIC, tag_hash};
 pub use find::Found;
@@ -45,5 +50,6 @@ pub use offline::{
 };
 pub use pull::{PullSpec, PullStatus, Pulled};
 pub use queue_files::QueueEntry;
+pub use retention::{Reason, Removed, RetentionRules};
 pub use stats::StoreStats;
 pub use store::MessageStore;

@@ -11,7 +11,8 @@
 //! The slots of an index file are written through a mapping, as atomics, after their blocks are allocated.
 #![allow(unsafe_code)]
 
-use crate::{StoreError, disk::DiskFile};
+use crate::StoreError;
+use base::disk::{Disk, DiskFile};
 use bytes::Bytes;
 use memmap2::{Mmap, MmapOptions, MmapRaw};
 use parking_lot::Mutex;
@@ -29,6 +30,15 @@ pub(crate) fn file_name(offset: u64) -> String {
     format!("{offset:020}")
 }
 
+/// What slices of a mapping hold on to.
+struct Held(Arc<Mmap>);
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 /// One file of the commit log.
 pub(crate) struct LogFile {
     start: u64,
@@ -38,29 +48,35 @@ pub(crate) struct LogFile {
     path: PathBuf,
     /// Open as long as there is something to write or to sync; a mapping needs no descriptor.
     file: Mutex<Option<Arc<DiskFile>>>,
+    map: Arc<Mmap>,
     /// The whole mapping; slices of it keep it alive when the file is deleted.
     bytes: Bytes,
 }
 
 impl LogFile {
-    /// Makes the file that starts at `start` of the log, sparse.
-    pub fn create(dir: &Path, start: u64, size: u64) -> Result<Self, StoreError> {
-        Self::map(DiskFile::create(dir.join(file_name(start)), size)?, start, size, 0)
+    /// Makes the file that starts at `start` of the log, sparse. Its name and length are durable before anything is in
+    /// it, or a crash could leave a log with a hole in its row of files.
+    pub fn create(disk: &Disk, dir: &Path, start: u64, size: u64) -> Result<Self, StoreError> {
+        let file = disk.create(dir.join(file_name(start)), size)?;
+        file.sync()?;
+        disk.sync_dir(dir)?;
+        Self::map(file, start, size, 0)
     }
 
     /// Opens a file of which the first `written` bytes are good.
-    pub fn open(path: PathBuf, start: u64, size: u64, written: u64) -> Result<Self, StoreError> {
-        Self::map(DiskFile::open(path)?, start, size, written.min(size))
+    pub fn open(disk: &Disk, path: PathBuf, start: u64, size: u64, written: u64) -> Result<Self, StoreError> {
+        Self::map(disk.open(path)?, start, size, written.min(size))
     }
 
     fn map(file: DiskFile, start: u64, size: u64, written: u64) -> Result<Self, StoreError> {
         // SAFETY: the mapping is read-only and its length is the file's, which never shrinks while it is open here.
         // What is read from it lies below `written` (see `slice`), where nothing changes (rules 1 and 2).
-        let map: Mmap = unsafe { MmapOptions::new().len(size as usize).map(file.file()) }
-            .map_err(|source| StoreError::Io { action: "map into memory", path: file.path().to_owned(), source })?;
+        let map: Mmap = file.mapped(|file| unsafe { MmapOptions::new().len(size as usize).map(file) })?;
         let path = file.path().to_owned();
         let file = Mutex::new((written < size).then(|| Arc::new(file)));
-        Ok(Self { start, size, written: AtomicU64::new(written), path, file, bytes: Bytes::from_owner(map) })
+        let map = Arc::new(map);
+        let bytes = Bytes::from_owner(Held(map.clone()));
+        Ok(Self { start, size, written: AtomicU64::new(written), path, file, map, bytes })
     }
 
     /// Where the file starts in the log.
@@ -78,7 +94,7 @@ impl LogFile {
         let fits = at >= self.written() && at.checked_add(data.len() as u64).is_some_and(|end| end <= self.size);
         let file = self.file.lock().clone();
         match file.filter(|_| fits) {
-            Some(file) => file.write_at(at, data),
+            Some(file) => Ok(file.write_at(at, data)?),
             None => {
                 let what = format!("a write of {} bytes at {at} would leave the free part of the file", data.len());
                 Err(StoreError::Damaged { path: self.path.clone(), what })
@@ -95,6 +111,22 @@ impl LogFile {
     pub fn slice(&self, at: u64, len: u64) -> Option<Bytes> {
         let end = at.checked_add(len).filter(|end| *end <= self.written())?;
         Some(self.bytes.slice(at as usize..end as usize))
+    }
+
+    /// Brings bytes of the file into memory, if they are not there; `false` if the disk cannot read them. Asked before
+    /// they are touched, this turns what would end the process (SIGBUS) into an answer.
+    pub fn readable(&self, at: u64, len: u64) -> bool {
+        #[cfg(target_os = "linux")]
+        if let Err(error) = self.map.advise_range(memmap2::Advice::PopulateRead, at as usize, len as usize) {
+            use rustix::io::Errno;
+            // Kernels before 5.14 cannot be asked (EINVAL): then it is as it always was.
+            let unreadable = [Errno::FAULT, Errno::HWPOISON, Errno::IO].map(Errno::raw_os_error);
+            if error.raw_os_error().is_some_and(|number| unreadable.contains(&number)) {
+                tracing::error!(file = %self.path.display(), at, len, %error, "the disk cannot read what is stored here");
+                return false;
+            }
+        }
+        true
     }
 
     /// Brings what was written to the disk; a file that is full is closed with that.
@@ -132,11 +164,7 @@ impl SlotMap {
     /// Maps the first `len` bytes of `file`, after allocating their blocks: a full disk is an error here, not later.
     pub fn new(file: &DiskFile, len: u64) -> Result<Self, StoreError> {
         file.allocate(len)?;
-        let map = MmapOptions::new().len(len as usize).map_raw(file.file()).map_err(|source| StoreError::Io {
-            action: "map into memory",
-            path: file.path().to_owned(),
-            source,
-        })?;
+        let map = file.mapped(|file| MmapOptions::new().len(len as usize).map_raw(file))?;
         Ok(Self { map })
     }
 
@@ -162,16 +190,18 @@ impl SlotMap {
         u32::from_be(self.u32(at).load(Ordering::Acquire))
     }
 
-    pub fn store_u32(&self, at: usize, value: u32) {
+    pub fn store_u32(&self, file: &DiskFile, at: usize, value: u32) {
         self.u32(at).store(value.to_be(), Ordering::Release);
+        file.stored(at as u64, &value.to_be_bytes());
     }
 
     pub fn load_i64(&self, at: usize) -> i64 {
         u64::from_be(self.u64(at).load(Ordering::Acquire)) as i64
     }
 
-    pub fn store_i64(&self, at: usize, value: i64) {
+    pub fn store_i64(&self, file: &DiskFile, at: usize, value: i64) {
         self.u64(at).store((value as u64).to_be(), Ordering::Release);
+        file.stored(at as u64, &value.to_be_bytes());
     }
 }
 
@@ -182,7 +212,7 @@ mod tests {
     #[test]
     fn only_published_bytes_are_read_and_they_outlive_the_file() {
         let dir = tempfile::tempdir().unwrap();
-        let file = LogFile::create(dir.path(), 4096, 64).unwrap();
+        let file = LogFile::create(&Disk::default(), dir.path(), 4096, 64).unwrap();
         assert!(file.path().ends_with("00000000000000004096"));
         file.write(0, b"hello").unwrap();
         assert_eq!(file.slice(0, 5), None);
@@ -200,10 +230,10 @@ mod tests {
     fn slots_are_big_endian_in_the_file() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("slots");
-        let file = DiskFile::create(path.clone(), 100).unwrap();
+        let file = Disk::default().create(path.clone(), 100).unwrap();
         let slots = SlotMap::new(&file, 48).unwrap();
-        slots.store_u32(40, 0x0102_0304);
-        slots.store_i64(8, -2);
+        slots.store_u32(&file, 40, 0x0102_0304);
+        slots.store_i64(&file, 8, -2);
         assert_eq!((slots.load_u32(40), slots.load_i64(8)), (0x0102_0304, -2));
         let content = std::fs::read(path).unwrap();
         assert_eq!(

@@ -27,7 +27,11 @@ pub use repair::{RepairStep, Repaired};
 pub use verify::VerifyRules;
 pub use walk::Damage;
 
-use crate::{StoreConfig, StoreError, disk, disk_read, queue_files::QueueSpace};
+use crate::{
+    StoreConfig, StoreError,
+    disk_read::{self, disk},
+    queue_files::QueueSpace,
+};
 use std::path::Path;
 
 /// The largest file of a log or a queue, in bytes.
@@ -120,7 +124,7 @@ impl Offline {
     }
 
     fn queue_space(&self) -> QueueSpace {
-        QueueSpace::new(self.config.queue_path(), self.config.mapped_file_size_consume_queue)
+        QueueSpace::new(disk(), self.config.queue_path(), self.config.mapped_file_size_consume_queue)
     }
 }
 
@@ -128,14 +132,14 @@ fn state(root_dir: &Path) -> Result<State, StoreError> {
     if let Some(pid) = disk_read::locked_by(&root_dir.join("lock"))? {
         return Ok(State::InUse { pid: pid.or(pid_in_abort(root_dir)?) });
     }
-    match disk::read_small(&StoreConfig::abort_path(root_dir))? {
+    match disk().read_small(&StoreConfig::abort_path(root_dir))? {
         Some(_) => Ok(State::Crashed { pid: pid_in_abort(root_dir)? }),
         None => Ok(State::Clean),
     }
 }
 
 fn pid_in_abort(root_dir: &Path) -> Result<Option<u32>, StoreError> {
-    let text = disk::read_small(&StoreConfig::abort_path(root_dir))?;
+    let text = disk().read_small(&StoreConfig::abort_path(root_dir))?;
     Ok(text.and_then(|text| std::str::from_utf8(&text).ok()?.trim().parse().ok()))
 }
 

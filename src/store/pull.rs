@@ -8,6 +8,8 @@ use std::sync::{Arc, LazyLock, atomic::Ordering};
 
 /// Queue entries one pull looks at, at least.
 const LOOKED_AT: usize = 800;
+/// Bytes of the log brought into memory at a time.
+const WINDOW: u64 = 64 << 10;
 /// Entries read from the queue at a time.
 const STEP: usize = 64;
 
@@ -33,8 +35,10 @@ pub enum PullStatus {
     NoMatch,
     /// The messages at the offset are being deleted.
     Removing,
-    /// The entry at the offset could not be read.
+    /// The entry at the offset is not there.
     OffsetFoundNull,
+    /// The entry at the offset cannot be read now.
+    Unreadable,
     /// The offset is more than one behind the last message.
     OffsetOverflowBadly,
     /// The offset is the end of the queue: nothing new yet.
@@ -127,14 +131,17 @@ fn from_queue(
     let in_memory = in_memory(parts);
     let limit = LOOKED_AT.max(spec.max_messages);
     let mut pulled = none(PullStatus::NoMatch, offset);
-    let mut runs = Runs::default();
+    let (mut runs, mut touched) = (Runs::default(), Touched::default());
     let mut entries = Vec::with_capacity(STEP.min(spec.max_messages.max(1)));
     let (mut looked_at, mut newest, mut skip_below) = (0, 0, i64::MIN);
     'all: while looked_at < limit {
         entries.clear();
         let step = STEP.min(limit - looked_at).min(spec.max_messages.max(1));
-        if queue.read(offset + looked_at as i64, step, &mut entries) == 0 {
-            break;
+        match queue.read(offset + looked_at as i64, step, &mut entries) {
+            // Nothing is skipped that may be readable later.
+            Err(_) if looked_at == 0 => return none(PullStatus::Unreadable, offset),
+            Ok(0) | Err(_) => break,
+            Ok(_) => {}
         }
         for entry in &entries {
             newest = entry.physical_offset;
@@ -143,8 +150,8 @@ fn from_queue(
                 if is_full(parts, spec.max_messages, &pulled, entry.size as usize, on_disk) {
                     break 'all;
                 }
-                match candidate(&parts.log, entry) {
-                    None => {
+                match touched.candidate(&parts.log, entry) {
+                    Candidate::Gone => {
                         // The whole file is gone, so are the other messages in it.
                         let size = parts.log.file_size as i64;
                         skip_below = (entry.physical_offset / size + 1) * size;
@@ -152,15 +159,22 @@ fn from_queue(
                             pulled.status = PullStatus::Removing;
                         }
                     }
-                    Some((file, record)) if filter(entry, &record) => {
+                    Candidate::Record(file, record)
+                        if filter(entry, &record)
+                            && parts.log.is_sound(
+                                &record,
+                                entry,
+                                (spec.topic, spec.queue_id, offset + looked_at as i64),
+                            ) =>
+                    {
                         runs.add(file, entry, &mut pulled.records);
                         pulled.message_count += 1;
                         pulled.byte_count += entry.size as usize;
                         pulled.status = PullStatus::Found;
                         skip_below = i64::MIN;
                     }
-                    Some(_) if pulled.message_count == 0 => pulled.status = PullStatus::NoMatch,
-                    Some(_) => {}
+                    _ if pulled.message_count == 0 => pulled.status = PullStatus::NoMatch,
+                    _ => {}
                 }
             }
             looked_at += 1;
@@ -176,11 +190,55 @@ fn from_queue(
     pulled
 }
 
-fn candidate(log: &CommitLog, entry: &QueueEntry) -> Option<(Arc<LogFile>, Bytes)> {
-    let offset = u64::try_from(entry.physical_offset).ok()?;
-    let file = log.file_at(offset)?;
-    let record = file.slice(offset - file.start(), entry.size.into())?;
-    Some((file, record))
+enum Candidate {
+    /// Its log file was deleted.
+    Gone,
+    /// It cannot be read, or the entry leads nowhere.
+    Unreadable,
+    Record(Arc<LogFile>, Bytes),
+}
+
+/// The part of a file that this pull knows to be in memory: asking costs a system call.
+#[derive(Default)]
+struct Touched {
+    /// A file's start in the log, and from where to where in the file.
+    window: (u64, u64, u64),
+}
+
+impl Touched {
+    fn candidate(&mut self, log: &CommitLog, entry: &QueueEntry) -> Candidate {
+        let Ok(offset) = u64::try_from(entry.physical_offset) else { return Candidate::Unreadable };
+        let Some(file) = log.file_at(offset) else {
+            if offset >= log.min_offset() {
+                log.damage.found(offset, "a queue leads behind the end of the log");
+                return Candidate::Unreadable;
+            }
+            return Candidate::Gone;
+        };
+        let at = offset - file.start();
+        let record = file.slice(at, entry.size.into()).filter(|_| self.touch(&file, at, at + u64::from(entry.size)));
+        match record {
+            Some(record) => Candidate::Record(file, record),
+            None => {
+                log.damage.found(offset, "it cannot be read, or its queue's entry states a wrong size");
+                Candidate::Unreadable
+            }
+        }
+    }
+
+    fn touch(&mut self, file: &LogFile, from: u64, to: u64) -> bool {
+        let (start, known_from, known_to) = self.window;
+        if start == file.start() && known_from <= from && to <= known_to {
+            return true;
+        }
+        let (wide_from, wide_to) = (from - from % WINDOW, to.next_multiple_of(WINDOW).min(file.written()));
+        if file.readable(wide_from, wide_to - wide_from) {
+            self.window = (file.start(), wide_from, wide_to);
+            return true;
+        }
+        // Perhaps what cannot be read is a neighbour.
+        file.readable(from, to - from)
+    }
 }
 
 /// Whether a further message of `size` bytes would be too much.

@@ -11,11 +11,8 @@
 //! starts in the middle of a file, what is before is filled with (0, 2147483647, 0).
 //! Source: `ConsumeQueue` of Apache RocketMQ 4.9.8.
 
-use crate::{
-    StoreError,
-    disk::{self, DiskFile},
-    mapped_file::file_name,
-};
+use crate::{StoreError, mapped_file::file_name};
+use base::disk::{Disk, DiskFile};
 use std::{
     path::{Path, PathBuf},
     sync::{
@@ -70,19 +67,20 @@ impl QueueEntry {
 /// What all queues of a store share.
 #[derive(Debug)]
 pub(crate) struct QueueSpace {
+    pub disk: Disk,
     /// The folder `consumequeue`.
     pub dir: PathBuf,
     /// Entries of a file.
     pub per_file: i64,
     open_files: Arc<AtomicUsize>,
-    /// Files were made since the file system was last synced as a whole.
-    pub created: AtomicBool,
+    /// Files were made, removed or cut since the file system was last synced as a whole.
+    pub changed: AtomicBool,
 }
 
 impl QueueSpace {
-    pub fn new(dir: PathBuf, file_bytes: u64) -> Self {
+    pub fn new(disk: Disk, dir: PathBuf, file_bytes: u64) -> Self {
         let per_file = file_bytes.div_ceil(ENTRY_LEN as u64) as i64;
-        Self { dir, per_file, open_files: Arc::default(), created: AtomicBool::new(false) }
+        Self { disk, dir, per_file, open_files: Arc::default(), changed: AtomicBool::new(false) }
     }
 
     /// Bytes of a file.
@@ -167,15 +165,21 @@ impl QueueFiles {
 
     fn open_or_create(space: &QueueSpace, dir: &Path, first: i64, at: i64) -> Result<OpenFile, StoreError> {
         let path = space.file_path(dir, first);
-        if let Some(file) = DiskFile::open_if_there(path.clone())? {
-            return Ok(Self::counted(space, first, file));
-        }
-        disk::create_dirs(dir)?;
-        let file = DiskFile::create(path, space.file_bytes())?;
-        space.created.store(true, Ordering::Relaxed);
+        let file = match space.disk.open_if_there(path.clone())? {
+            Some(file) if file.size()? == space.file_bytes() => return Ok(Self::counted(space, first, file)),
+            // An earlier try came as far as that.
+            Some(file) => file,
+            None => {
+                space.disk.create_dirs(dir)?;
+                space.disk.create(path, 0)?
+            }
+        };
+        space.changed.store(true, Ordering::Relaxed);
         if at > first {
             file.write_at(0, &QueueEntry::BLANK.encode().repeat((at - first) as usize))?;
         }
+        // Last, so that a file of full length is one that is whole.
+        file.set_len(space.file_bytes())?;
         Ok(Self::counted(space, first, file))
     }
 
@@ -185,7 +189,7 @@ impl QueueFiles {
         let holds = |open: &&OpenFile| open.first == first;
         let fresh = match self.written.as_ref().filter(holds).or_else(|| self.read.as_ref().filter(holds)) {
             Some(_) => None,
-            None => Some(Self::counted(space, first, DiskFile::open(space.file_path(dir, first))?)),
+            None => Some(Self::counted(space, first, space.disk.open(space.file_path(dir, first))?)),
         };
         let open = fresh.as_ref().or(self.written.as_ref().filter(holds)).or(self.read.as_ref().filter(holds));
         let Some(open) = open else { return Ok(0) };
@@ -231,12 +235,13 @@ mod tests {
     #[test]
     fn entries_are_written_across_files_and_read_back_and_a_late_start_is_filled() {
         let dir = tempfile::tempdir().unwrap();
-        let space = QueueSpace::new(dir.path().to_owned(), 4 * 20);
+        let space = QueueSpace::new(Disk::default(), dir.path().to_owned(), 4 * 20);
         let queue_dir = space.queue_dir("T", 3);
         let entries: Vec<_> = (0..7).map(|n| QueueEntry { physical_offset: n * 100, size: 100, tag_hash: n }).collect();
         let mut files = QueueFiles::default();
         files.write(&space, &queue_dir, 6, &entries).unwrap();
-        let names: Vec<_> = disk::list(&queue_dir).unwrap().into_iter().map(|file| (file.name, file.len)).collect();
+        let names: Vec<_> =
+            space.disk.list(&queue_dir).unwrap().into_iter().map(|file| (file.name, file.len)).collect();
         let expected = [80, 160, 240].map(|offset| (format!("{offset:020}"), 80));
         assert_eq!(names, expected);
         let first = std::fs::read(queue_dir.join(&names[0].0)).unwrap();

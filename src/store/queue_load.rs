@@ -2,17 +2,24 @@
 
 use crate::{
     StoreError,
-    disk::{self, DiskFile},
+    deleted::Deleted,
     queue_files::{ENTRY_LEN, QueueEntry, QueueSpace},
     queue_table::QueueTable,
 };
-use std::path::{Path, PathBuf};
+use base::disk::DiskFile;
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::Ordering,
+};
 
 /// Files at the end of a queue that are read entry by entry after a crash, as Apache does.
 const CHECKED_FILES: usize = 3;
 /// Bytes read of a file at first, and then.
 const FIRST_LOOK: usize = 200 * ENTRY_LEN;
 const LATER_LOOK: usize = 4000 * ENTRY_LEN;
+
+/// Paths of a queue's files by the first entry of each.
+type QueueFilesFound = Vec<(i64, PathBuf)>;
 
 /// A queue as found on disk: the entries `first..end` are there.
 #[derive(Debug)]
@@ -22,59 +29,58 @@ pub(crate) struct FoundQueue {
     first: i64,
     end: i64,
     /// Paths by first entry; without gaps.
-    files: Vec<(i64, PathBuf)>,
+    files: QueueFilesFound,
     first_entry: Option<QueueEntry>,
     last: Option<QueueEntry>,
+    /// Why its files are of no use: they do not follow each other, or have other sizes than they should.
+    broken: Option<String>,
 }
 
 /// Every queue in the folder. `after_abort`: read the last files entry by entry, and accept a last one
 /// that is short.
 pub(crate) fn find(space: &QueueSpace, after_abort: bool) -> Result<Vec<FoundQueue>, StoreError> {
     let mut found = Vec::new();
-    for topic in disk::list(&space.dir)?.into_iter().filter(|topic| topic.is_dir) {
-        for queue in disk::list(&topic.path)?.into_iter().filter(|queue| queue.is_dir) {
+    for topic in space.disk.list(&space.dir)?.into_iter().filter(|topic| topic.is_dir) {
+        for queue in space.disk.list(&topic.path)?.into_iter().filter(|queue| queue.is_dir) {
             let Some(id) = queue.name.parse().ok().filter(|id| *id >= 0) else { continue };
-            let mut queue = FoundQueue {
-                topic: topic.name.clone(),
-                id,
-                first: 0,
-                end: 0,
-                files: files_of(space, &queue.path, after_abort)?,
-                first_entry: None,
-                last: None,
-            };
-            queue.find_end(space, after_abort)?;
+            let (files, broken) = files_of(space, &queue.path, after_abort)?;
+            let (topic, first_entry, last) = (topic.name.clone(), None, None);
+            let mut queue = FoundQueue { topic, id, first: 0, end: 0, files, first_entry, last, broken };
+            if queue.broken.is_none() {
+                queue.find_end(space, after_abort)?;
+            }
             found.push(queue);
         }
     }
     Ok(found)
 }
 
-fn files_of(space: &QueueSpace, dir: &Path, after_abort: bool) -> Result<Vec<(i64, PathBuf)>, StoreError> {
-    let mut files: Vec<(i64, PathBuf)> = Vec::new();
-    let listed = disk::list(dir)?;
+/// The files of a queue, and what is wrong with them.
+fn files_of(
+    space: &QueueSpace,
+    dir: &Path,
+    after_abort: bool,
+) -> Result<(QueueFilesFound, Option<String>), StoreError> {
+    let mut files = QueueFilesFound::new();
+    let mut broken = None;
+    let mut listed = space.disk.list(dir)?;
+    listed.retain(|file| !file.is_dir && file.name.len() == 20 && file.name.bytes().all(|byte| byte.is_ascii_digit()));
     let last = listed.len().saturating_sub(1);
     for (index, file) in listed.into_iter().enumerate() {
-        let offset = file.name.parse::<u64>().ok().filter(|_| file.name.len() == 20 && !file.is_dir);
-        let Some(offset) = offset else { continue };
-        let damaged = |what: String| Err(StoreError::Damaged { path: file.path.clone(), what });
+        let offset = file.name.parse::<u64>().unwrap_or(u64::MAX).min(i64::MAX as u64);
         let being_made = after_abort && index == last && file.len < space.file_bytes();
         if file.len != space.file_bytes() && !being_made {
-            return damaged(format!(
-                "has {} bytes instead of {}: set mappedFileSizeConsumeQueue to what it was when the store was \
-                 written, or remove the folder of all queues to have them built anew",
-                file.len,
-                space.file_bytes()
-            ));
+            broken = Some(format!("{} has {} bytes instead of {}", file.name, file.len, space.file_bytes()));
         }
         let first = (offset / ENTRY_LEN as u64) as i64;
         let expected = files.last().map_or(first, |(before, _)| before + space.per_file);
         if offset % space.file_bytes() != 0 || first != expected {
-            return damaged("its name does not follow from the file before it and mappedFileSizeConsumeQueue".into());
+            broken =
+                Some(format!("{} does not follow from the file before it and mappedFileSizeConsumeQueue", file.name));
         }
         files.push((first, file.path));
     }
-    Ok(files)
+    Ok((files, broken))
 }
 
 impl FoundQueue {
@@ -100,7 +106,7 @@ impl FoundQueue {
         let mut before = 0;
         let mut chunk = vec![0; FIRST_LOOK];
         for (first, path) in &self.files[self.files.len().saturating_sub(CHECKED_FILES)..] {
-            let file = DiskFile::open(path.clone())?;
+            let file = space.disk.open(path.clone())?;
             self.end = *first;
             while self.end < first + space.per_file {
                 let count = file.read_at((self.end - first) as u64 * ENTRY_LEN as u64, &mut chunk)?;
@@ -126,7 +132,7 @@ impl FoundQueue {
     /// Entries are a row without gaps, so halving finds the end, in the last file that has any.
     fn find_end_by_halving(&mut self, space: &QueueSpace) -> Result<(), StoreError> {
         for (first, path) in self.files.iter().rev() {
-            let file = DiskFile::open(path.clone())?;
+            let file = space.disk.open(path.clone())?;
             // Most queues are short, and one read tells all about them.
             let mut look = [0; FIRST_LOOK];
             let count = file.read_at(0, &mut look)?;
@@ -156,14 +162,38 @@ impl FoundQueue {
     fn entry(&self, space: &QueueSpace, at: i64) -> Result<Option<QueueEntry>, StoreError> {
         let file = self.files.iter().find(|(first, _)| (*first..first + space.per_file).contains(&at));
         match file {
-            Some((first, path)) => entry_in(&DiskFile::open(path.clone())?, at - first),
+            Some((first, path)) => entry_in(&space.disk.open(path.clone())?, at - first),
             None => Ok(None),
         }
+    }
+
+    /// Whether all that the queue leads to was stored before its topic was deleted.
+    pub fn is_deleted(&self, deleted: &Deleted) -> bool {
+        self.last_physical().is_some_and(|last| deleted.covers(&self.topic, last as u64))
+    }
+
+    /// Takes the files of a deleted topic away.
+    pub fn remove(&self, space: &QueueSpace) -> Result<(), StoreError> {
+        Ok(space.disk.remove_dirs(&space.queue_dir(&self.topic, self.id))?)
     }
 
     /// Where the record of the last entry starts; `None` if there is none.
     pub fn last_physical(&self) -> Option<i64> {
         self.last.filter(|last| *last != QueueEntry::BLANK).map(|last| last.physical_offset)
+    }
+
+    /// Whether the queue must be built anew from the log.
+    pub fn is_broken(&self) -> bool {
+        self.broken.is_some()
+    }
+
+    /// Takes a queue's useless files away. Returns its topic, its id, and the offset it goes on at if the log has none of
+    /// its messages any more; `None` if its files are good.
+    pub fn remove_broken(&self, space: &QueueSpace) -> Result<Option<(String, i32, i64)>, StoreError> {
+        let Some(why) = &self.broken else { return Ok(None) };
+        tracing::warn!(topic = self.topic, queue = self.id, why, "consume queue is built anew from the log");
+        space.disk.remove_dirs(&space.queue_dir(&self.topic, self.id))?;
+        Ok(Some((self.topic.clone(), self.id, self.files.last().map_or(0, |(first, _)| *first))))
     }
 
     /// Drops the entries whose records end behind `log_end`, from the files too.
@@ -194,11 +224,14 @@ impl FoundQueue {
         }
         while let Some((first, path)) = self.files.last().filter(|(first, _)| *first >= self.end.max(self.first + 1)) {
             tracing::debug!(first, "removing an empty consume queue file");
-            disk::remove_file(path)?;
+            space.changed.store(true, Ordering::Relaxed);
+            space.disk.remove_file(path)?;
             self.files.pop();
         }
         if let Some((first, path)) = self.files.last() {
-            let file = DiskFile::open(path.clone())?;
+            let file = space.disk.open(path.clone())?;
+            // A clean stop is to sync this too.
+            space.changed.store(true, Ordering::Relaxed);
             file.set_len((self.end - first) as u64 * ENTRY_LEN as u64)?;
             file.set_len(space.file_bytes())?;
         }
@@ -209,8 +242,10 @@ impl FoundQueue {
     pub fn put_in(self, table: &QueueTable, log_min: i64) {
         let physical_end = self.last.map_or(0, |last| last.physical_end());
         let queue = table.put(&self.topic, self.id, self.first, self.end, physical_end);
-        if self.first_entry.is_none_or(|first| first.physical_end() <= log_min) {
-            queue.correct_min(log_min);
+        if self.first_entry.is_none_or(|first| first.physical_end() <= log_min)
+            && let Err(error) = queue.correct_min(log_min)
+        {
+            tracing::warn!(topic = self.topic, queue = self.id, %error, "first message not found: trying again later");
         }
     }
 }

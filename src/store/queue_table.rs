@@ -3,7 +3,6 @@
 use crate::{
     StoreError,
     consume_queue::{ConsumeQueue, Queues},
-    disk,
 };
 use parking_lot::RwLock;
 use std::{collections::HashMap, sync::Arc};
@@ -48,6 +47,11 @@ impl QueueTable {
         queue
     }
 
+    /// Whether the topic has a queue.
+    pub fn has_topic(&self, topic: &str) -> bool {
+        self.topics.read().contains_key(topic)
+    }
+
     /// Names of all topics with a queue, sorted.
     pub fn topics(&self) -> Vec<Arc<str>> {
         let mut names: Vec<_> = self.topics.read().keys().cloned().collect();
@@ -71,7 +75,15 @@ impl QueueTable {
         for queue in of_topic {
             queue.delete()?;
         }
-        disk::remove_dirs(&self.queues.space.dir.join(topic))?;
+        let space = &self.queues.space;
+        space.disk.remove_dirs(&space.dir.join(topic))?;
         Ok(true)
+    }
+}
+
+impl Drop for QueueTable {
+    fn drop(&mut self) {
+        // The list of busy queues and the queues on it hold each other, and all files with them.
+        self.queues.busy.lock().clear();
     }
 }

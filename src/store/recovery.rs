@@ -6,26 +6,25 @@
 
 use crate::{
     StoreConfig, StoreError,
-    append::{Appender, names_a_folder},
-    checkpoint::Checkpoint,
+    append::Appender,
+    catch_up::{Missing, catch_up},
+    checkpoint::{Checkpoint, Marks},
     commit_log::CommitLog,
-    consume_queue::{Offered, Queues},
-    disk::{self, DiskFile},
-    fanout::Plan,
+    consume_queue::Queues,
+    deleted::Deleted,
     flush::Signal,
     health::Health,
     index::Index,
-    index_file::Key,
     mapped_file::LogFile,
     parts::{Counters, Parts},
-    queue_files::{QueueEntry, QueueSpace},
+    queue_files::QueueSpace,
     queue_load::{self, FoundQueue},
     queue_table::QueueTable,
-    scan::{FoundFile, scan},
+    scan::{FoundFile, Scan},
     store_lock::StoreLock,
-    view::{Found, RecordView, look},
+    view::{Found, look},
 };
-use base::Clock;
+use base::{Clock, Disk};
 use parking_lot::Mutex;
 use std::sync::{
     Arc,
@@ -39,44 +38,89 @@ const HEAD_LEN: usize = 91 + 24;
 
 /// Opens the store under a lock that is already held.
 pub(crate) fn open(config: StoreConfig, clock: Clock, lock: &StoreLock) -> Result<Parts, StoreError> {
-    // Someone who removes the folder of the queues wants them built anew.
+    let disk = &config.disk.clone();
+    // Someone who removes the folder of queues or index wants them built anew.
     let without_queues = !config.queue_path().exists();
-    let after_abort = lock.after_abort || without_queues;
+    let without_index = config.message_index_enable && !config.index_path().exists();
     let delay_levels_ms = config.delay_levels_ms()?;
-    let space = QueueSpace::new(config.queue_path(), config.mapped_file_size_consume_queue);
-    disk::create_dirs(&config.commit_log_path())?;
-    disk::create_dirs(&space.dir)?;
-    let checkpoint = Checkpoint::open(config.checkpoint_path())?;
-    disk::sync_dir(&config.root_dir)?;
+    let space = QueueSpace::new(disk.clone(), config.queue_path(), config.mapped_file_size_consume_queue);
+    disk.create_dirs_for_good(&config.commit_log_path())?;
+    let checkpoint = Checkpoint::open(disk, config.checkpoint_path())?;
     let health = Arc::new(Health::default());
 
-    let mut files = log_files(&config, after_abort)?;
-    let mut found_queues = queue_load::find(&space, after_abort)?;
+    let mut files = log_files(&config, lock.after_abort)?;
+    let found_queues = queue_load::find(&space, lock.after_abort)?;
     // Up to here nothing was changed, so a store that is refused stays as clean as it was.
     lock.mark_in_use()?;
-    let from = scan_start(&config, &files, &found_queues, &checkpoint, after_abort)?;
-    let end =
-        scan(&files, config.mapped_file_size_commit_log, (from, u64::MAX), config.check_crc_on_recover, |_| Ok(()))?;
+    let size = config.mapped_file_size_commit_log;
+    let first = files.first().map_or(0, |file| file.start);
+    let start = Start::find(&config, &files, &found_queues, &checkpoint, lock.after_abort)?;
+    let (from, synced) = (start.from, start.synced);
+    let scan = Scan { disk, files: &files, file_size: size, check_crc: config.check_crc_on_recover, synced };
+    let mut last_record =
+        checkpoint.marks().filter(|marks| marks.settled == from).map_or(from, |marks| marks.last_record);
+    let end = scan.run((from, u64::MAX), |record| {
+        last_record = record.physical_offset() as u64;
+        Ok(())
+    })?;
     if lock.after_abort {
         tracing::info!(from, end = end.offset, reason = end.reason, "log checked after an unclean stop");
-    } else if without_queues && !files.is_empty() {
-        tracing::info!(end = end.offset, "the folder of the consume queues is gone: building them anew from the log");
     }
     let end = end.offset;
-    if after_abort {
-        // What was read may be in the system's cache only, and the log is about to say that it is on the disk.
-        for file in files.iter().filter(|file| file.start + config.mapped_file_size_commit_log > from) {
-            DiskFile::open(file.path.clone())?.sync()?;
+    let rebuild_queues = without_queues || found_queues.iter().any(FoundQueue::is_broken);
+    if rebuild_queues && !files.is_empty() {
+        tracing::info!(end, "consume queues are gone or useless: building them anew from the log");
+    }
+    let queues_from = if rebuild_queues { first } else { from };
+    let index_from = match lock.after_abort {
+        _ if !config.message_index_enable => u64::MAX,
+        _ if without_index => first,
+        true if checkpoint.marks().is_none() => {
+            from.min(file_before(disk, &files, checkpoint.times().index_ms - 3000)?)
+        }
+        true => start.trusted,
+        false => u64::MAX,
+    };
+    let missing = Missing { queues_from, index_from, end };
+
+    if lock.after_abort {
+        // What was read may be in the system's cache only, and the checkpoint is about to say that it is on the disk.
+        for file in files.iter().filter(|file| file.start + size > from) {
+            disk.open(file.path.clone())?.sync()?;
         }
     }
-    cut_log(&config, &mut files, end, after_abort)?;
-    for queue in &mut found_queues {
-        queue.cut(&space, end as i64, after_abort)?;
+    // What the checkpoint said may be more than there is from now on; noted before anything is taken away.
+    let rebuilds = without_index || rebuild_queues;
+    if let Some(marks) = checkpoint.marks().or_else(|| rebuilds.then(Marks::default)) {
+        let (settled, last_record) =
+            if rebuilds { (first, first) } else { (marks.settled.min(end), marks.last_record) };
+        checkpoint.mark(Marks { settled, last_record, synced: end });
+        checkpoint.save()?;
     }
+    disk.create_dirs(&space.dir)?;
+    if config.message_index_enable {
+        disk.create_dirs(&config.index_path())?;
+    }
+    disk.sync_dir(&config.root_dir)?;
+    cut_log(&config, &mut files, end, lock.after_abort)?;
+    let deleted = Deleted::open(disk, &config.root_dir)?;
+    deleted.cut(end)?;
+    let mut removed = Vec::new();
+    let mut queues = Vec::with_capacity(found_queues.len());
+    for mut queue in found_queues {
+        if queue.is_deleted(&deleted) {
+            queue.remove(&space)?;
+        } else if let Some(broken) = queue.remove_broken(&space)? {
+            removed.push(broken);
+        } else {
+            queue.cut(&space, start.trusted.min(end) as i64, lock.after_abort)?;
+            queues.push(queue);
+        }
+    }
+    let found_queues = queues;
 
-    let size = config.mapped_file_size_commit_log;
     let open_file = |file: &FoundFile| {
-        LogFile::open(file.path.clone(), file.start, size, end.saturating_sub(file.start)).map(Arc::new)
+        LogFile::open(disk, file.path.clone(), file.start, size, end.saturating_sub(file.start)).map(Arc::new)
     };
     let log = Arc::new(CommitLog::new(&config, files.iter().map(open_file).collect::<Result<_, _>>()?, end));
     let queues = Queues { space, log: log.clone(), health: health.clone(), busy: Mutex::default() };
@@ -84,16 +128,21 @@ pub(crate) fn open(config: StoreConfig, clock: Clock, lock: &StoreLock) -> Resul
     let min = log.min_offset() as i64;
     found_queues.into_iter().for_each(|queue| queue.put_in(&queues, min));
     let index = match config.message_index_enable {
-        true => Some(Index::open(&config, clock.clone(), health.clone(), after_abort.then_some(end as i64))?),
+        true => {
+            let keep = lock.after_abort.then_some(missing.index_from.min(end) as i64);
+            Some(Index::open(&config, clock.clone(), health.clone(), keep)?)
+        }
         false => None,
     };
     let parts = Parts {
-        appender: Mutex::new(Appender::new(end, log.file_at(end))),
+        appender: Mutex::new(Appender::new(end, last_record, log.file_at(end))),
         last_store_ms: AtomicI64::new(0),
         log_flush: Signal::default(),
         queue_flush: Signal::default(),
+        unshown: Mutex::default(),
         flushing: Default::default(),
         queues_unsynced: false.into(),
+        settle_soon: false.into(),
         counters: Counters::default(),
         config,
         clock,
@@ -102,13 +151,19 @@ pub(crate) fn open(config: StoreConfig, clock: Clock, lock: &StoreLock) -> Resul
         queues,
         index,
         checkpoint,
+        deleted,
         health,
     };
-    // After a clean stop nothing is missing; and reading on from the newest entry would bring back deleted topics.
-    if after_abort {
-        let index_from = index_start(&parts, &files, without_queues)?;
-        catch_up(&parts, &files, from.min(index_from), (from, end))?;
+    if missing.queues_from.min(missing.index_from) < end {
+        catch_up(&parts, &files, synced, missing)?;
     }
+    for (topic, id, next) in removed {
+        if parts.queues.get(&topic, id).is_none() {
+            parts.queues.put(&topic, id, next, next, 0);
+        }
+    }
+    // What was just made anew need not be made again after a crash that comes soon.
+    parts.settle_soon.store(lock.after_abort || rebuilds, Ordering::Relaxed);
     Ok(parts)
 }
 
@@ -116,7 +171,7 @@ pub(crate) fn open(config: StoreConfig, clock: Clock, lock: &StoreLock) -> Resul
 fn log_files(config: &StoreConfig, after_abort: bool) -> Result<Vec<FoundFile>, StoreError> {
     let size = config.mapped_file_size_commit_log;
     let mut files: Vec<FoundFile> = Vec::new();
-    let mut listed = disk::list(&config.commit_log_path())?;
+    let mut listed = config.disk.list(&config.commit_log_path())?;
     listed.retain(|file| !file.is_dir && file.name.len() == 20 && file.name.bytes().all(|byte| byte.is_ascii_digit()));
     let last = listed.len().saturating_sub(1);
     for (index, file) in listed.into_iter().enumerate() {
@@ -139,23 +194,51 @@ fn log_files(config: &StoreConfig, after_abort: bool) -> Result<Vec<FoundFile>, 
     Ok(files)
 }
 
-/// Where the log is to be read from: the start of a record, everything before which is good.
-fn scan_start(
-    config: &StoreConfig,
-    files: &[FoundFile],
-    queues: &[FoundQueue],
-    checkpoint: &Checkpoint,
-    after_abort: bool,
-) -> Result<u64, StoreError> {
-    let Some(first) = files.first() else { return Ok(0) };
-    if after_abort {
-        return file_before(files, checkpoint.times().safe_ms());
+/// What is known of a store before its log is read.
+struct Start {
+    /// Where to read from: the start of a record before which everything is good.
+    from: u64,
+    /// The queue entries and keys of the records below are whole.
+    trusted: u64,
+    /// The log below was brought to the disk.
+    synced: u64,
+}
+
+impl Start {
+    fn find(
+        config: &StoreConfig,
+        files: &[FoundFile],
+        queues: &[FoundQueue],
+        checkpoint: &Checkpoint,
+        after_abort: bool,
+    ) -> Result<Self, StoreError> {
+        let Some(first) = files.first() else { return Ok(Self { from: 0, trusted: 0, synced: 0 }) };
+        let marks = checkpoint.marks();
+        let synced = marks.map_or(0, |marks| marks.synced);
+        if !after_abort {
+            return Ok(Self { from: after_clean_stop(config, files, queues)?, trusted: u64::MAX, synced });
+        }
+        let Some(marks) = marks else {
+            let from = file_before(&config.disk, files, checkpoint.times().safe_ms())?;
+            return Ok(Self { from, trusted: from, synced });
+        };
+        // The whole file, so that a queue which lost a file of its own is found out.
+        let from = files.iter().rev().map(|file| file.start).find(|start| *start <= marks.last_record);
+        let from = from.unwrap_or(first.start);
+        let fits = fit(config, files, marks)?;
+        if !fits {
+            tracing::warn!(?marks, "the checkpoint does not fit the log: its queues are checked from the file's start");
+        }
+        Ok(Self { from, trusted: if fits { marks.settled.max(from) } else { from }, synced })
     }
-    // After a clean stop, the record of the newest queue entry: few records without an entry can follow.
+}
+
+/// After a clean stop: the record of the newest queue entry. Few records without an entry can follow.
+fn after_clean_stop(config: &StoreConfig, files: &[FoundFile], queues: &[FoundQueue]) -> Result<u64, StoreError> {
     let newest = queues.iter().filter_map(FoundQueue::last_physical).max().unwrap_or(0) as u64;
     let size = config.mapped_file_size_commit_log;
     if let Some(file) = files.iter().find(|file| (file.start..file.start + size).contains(&newest)) {
-        let head = read_head(file, newest)?;
+        let head = read_head(&config.disk, file, newest)?;
         let is_record = match look(&head) {
             Found::Record(record) => record.physical_offset() as u64 == newest,
             Found::Short { need } => need > HEAD_LEN && head.get(28..36) == Some(&newest.to_be_bytes()),
@@ -165,20 +248,36 @@ fn scan_start(
             return Ok(newest);
         }
     }
-    Ok(files.get(files.len().saturating_sub(CHECKED_FILES)).unwrap_or(first).start)
+    Ok(files.get(files.len().saturating_sub(CHECKED_FILES)).or(files.first()).map_or(0, |file| file.start))
 }
 
-fn read_head(file: &FoundFile, offset: u64) -> Result<Vec<u8>, StoreError> {
+/// Whether the last record that the marks speak of is there and ends where they say: the log may have been damaged, or cut
+/// and continued by another program.
+fn fit(config: &StoreConfig, files: &[FoundFile], marks: Marks) -> Result<bool, StoreError> {
+    let (disk, file_size) = (&config.disk, config.mapped_file_size_commit_log);
+    let scan = Scan { disk, files, file_size, check_crc: false, synced: 0 };
+    if files.first().is_none_or(|first| marks.settled <= first.start) {
+        return Ok(true);
+    }
+    if scan.file_at(marks.last_record).is_none() || marks.last_record >= marks.settled {
+        return Ok(false);
+    }
+    let end = scan.run((marks.last_record, marks.settled), |_| Ok(()))?.offset;
+    // A filler leads to a file that may not have been made.
+    Ok(end == marks.settled || end.next_multiple_of(file_size) == marks.settled)
+}
+
+fn read_head(disk: &Disk, file: &FoundFile, offset: u64) -> Result<Vec<u8>, StoreError> {
     let mut head = vec![0; HEAD_LEN];
-    let count = DiskFile::open(file.path.clone())?.read_at(offset - file.start, &mut head)?;
+    let count = disk.open(file.path.clone())?.read_at(offset - file.start, &mut head)?;
     head.truncate(count);
     Ok(head)
 }
 
 /// The start of the last file whose first record was stored at or before `safe_ms`; of the first one, if none was.
-fn file_before(files: &[FoundFile], safe_ms: i64) -> Result<u64, StoreError> {
+fn file_before(disk: &Disk, files: &[FoundFile], safe_ms: i64) -> Result<u64, StoreError> {
     for file in files.iter().rev() {
-        if first_store_ms(&read_head(file, file.start)?).is_some_and(|stored| stored <= safe_ms) {
+        if first_store_ms(&read_head(disk, file, file.start)?).is_some_and(|stored| stored <= safe_ms) {
             return Ok(file.start);
         }
     }
@@ -202,91 +301,24 @@ fn cut_log(config: &StoreConfig, files: &mut Vec<FoundFile>, end: u64, after_abo
     let size = config.mapped_file_size_commit_log;
     while let Some(file) = files.last().filter(|file| file.start > end) {
         tracing::warn!(file = %file.path.display(), end, "removing a log file behind the end of the log");
-        disk::remove_file(&file.path)?;
+        config.disk.remove_file(&file.path)?;
+        // Each for good before the next: of a log with a hole nobody knows where it ends.
+        config.disk.sync_dir(&config.commit_log_path())?;
         files.pop();
     }
     let Some(file) = files.last().filter(|file| end < file.start + size) else { return Ok(()) };
-    let opened = DiskFile::open(file.path.clone())?;
+    let opened = config.disk.open(file.path.clone())?;
     let mut next = [0; 8];
     opened.read_at(end - file.start, &mut next)?;
+    if next != [0; 8] {
+        tracing::warn!(file = %file.path.display(), end, "cutting the log: what follows is no whole record");
+    }
     if after_abort || next != [0; 8] {
         // Shorter and longer again: what was behind reads as zeros, and can never be taken for a record later.
         opened.set_len(end - file.start)?;
         opened.set_len(size)?;
         opened.sync()?;
-        disk::sync_dir(&config.commit_log_path())?;
+        config.disk.sync_dir(&config.commit_log_path())?;
     }
     Ok(())
-}
-
-/// Where the log is to be read from so that the index misses nothing. If it was removed together with the queues, it
-/// misses everything, whatever the checkpoint says.
-fn index_start(parts: &Parts, files: &[FoundFile], without_queues: bool) -> Result<u64, StoreError> {
-    let Some(index) = &parts.index else { return Ok(u64::MAX) };
-    if without_queues && index.is_empty() {
-        return Ok(files.first().map_or(0, |file| file.start));
-    }
-    let synced = file_before(files, parts.checkpoint.times().index_ms - 3000)?;
-    Ok(synced.max(index.last_update().1 as u64))
-}
-
-/// Gives queues and index what they miss of the records in `from..end`, of which `checked..end` was just checked.
-fn catch_up(parts: &Parts, files: &[FoundFile], from: u64, (checked, end): (u64, u64)) -> Result<(), StoreError> {
-    let size = parts.config.mapped_file_size_commit_log;
-    let first = files.first().map_or(0, |file| file.start);
-    // What the index names need not be the start of a record any more, once the log was cut or files were deleted.
-    let is_start = from == end || parts.log.record_at(from as i64).is_some();
-    let from = if is_start { from } else { from - from % size }.max(first);
-    let mut indexed = parts.index.as_ref().filter(|index| !index.is_empty()).map(|index| index.last_update().1);
-    let mut gap = false;
-    let mut pass = |from: u64, indexed: Option<i64>, fill_gaps: bool| {
-        let mut visit = |record: &RecordView<'_>| {
-            gap |= !offer(parts, record, indexed, fill_gaps)?;
-            Ok(())
-        };
-        let stopped = scan(files, size, (from, end), false, &mut visit)?;
-        if stopped.offset < checked {
-            tracing::error!(offset = stopped.offset, reason = stopped.reason, "the log is damaged; going on behind it");
-            scan(files, size, (checked, end), false, &mut visit)?;
-        }
-        Ok::<_, StoreError>(std::mem::take(&mut gap))
-    };
-    if pass(from, indexed, from <= first)? {
-        tracing::warn!("consume queues miss entries from before the checked part of the log: reading all of it");
-        indexed = Some(i64::MAX);
-        pass(first, indexed, true)?;
-    }
-    Ok(())
-}
-
-/// Offers one record to queue and index; returns false if its queue misses entries before it.
-fn offer(parts: &Parts, record: &RecordView<'_>, indexed: Option<i64>, fill_gaps: bool) -> Result<bool, StoreError> {
-    let topic = record.topic();
-    let physical_offset = record.physical_offset();
-    let mut hashes = Vec::new();
-    let plan = Plan::new(&topic, record.sys_flag(), &record.properties(), &mut hashes);
-    parts.last_store_ms.store(record.store_ms(), Ordering::Release);
-    if let Some(index) = parts.index.as_ref().filter(|_| indexed.is_none_or(|last| physical_offset > last)) {
-        let keys = hashes.into_iter().map(|hash| Key { hash, physical_offset, store_ms: record.store_ms() });
-        index.note(keys);
-    }
-    if !plan.queued || !names_a_folder(&topic) || record.queue_id() < 0 || record.queue_offset() < 0 {
-        return Ok(true);
-    }
-    let entry = QueueEntry {
-        physical_offset,
-        size: record.size() as u32,
-        tag_hash: plan.tag.value(&parts.delay_levels_ms, record.store_ms()),
-    };
-    let queue = parts.queues.get_or_make(&topic, record.queue_id());
-    let offset = record.queue_offset();
-    match queue.offer(offset, entry) {
-        Offered::Taken | Offered::Known => return Ok(true),
-        Offered::Gap if !fill_gaps => return Ok(false),
-        Offered::Gap | Offered::Restarted => {}
-    }
-    tracing::warn!(topic = &*topic, queue = queue.id(), offset, "consume queue starts anew");
-    queue.delete()?;
-    parts.queues.put(&topic, record.queue_id(), offset, offset, 0).offer(offset, entry);
-    Ok(true)
 }

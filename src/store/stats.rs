@@ -14,9 +14,9 @@ pub struct StoreStats {
     pub unflushed_bytes: u64,
     /// Bytes of the log whose queue entries are missing. Entries are made with the append, so 0.
     pub dispatch_behind_bytes: u64,
-    /// Share of the log's file system in use, 0 to 1; `None` if it cannot be read.
+    /// Share of the log's file system in use, 0 to 1, when it was last measured; `None` if it is not known.
     pub log_disk_ratio: Option<f64>,
-    /// Share of the queues' file system in use, 0 to 1; `None` if it cannot be read.
+    /// Share of the queues' file system in use, 0 to 1, when it was last measured; `None` if it is not known.
     pub queue_disk_ratio: Option<f64>,
     /// Consume queues.
     pub queues: usize,
@@ -34,6 +34,8 @@ pub struct StoreStats {
     pub pulls_missed: u64,
     /// Messages pulled.
     pub pulled_messages: u64,
+    /// Places of the log where a reader met damage.
+    pub damaged_records: u64,
     /// Why messages are refused at present.
     pub refusing: Option<String>,
 }
@@ -44,13 +46,14 @@ impl MessageStore {
         let parts = self.parts();
         let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         let flushed = parts.log.flushed.get();
+        let disks = self.disk_use();
         StoreStats {
             min_physical: self.min_physical(),
             max_physical: self.max_physical(),
             unflushed_bytes: parts.log.written.get().saturating_sub(flushed),
             dispatch_behind_bytes: 0,
-            log_disk_ratio: self.log_disk_ratio(),
-            queue_disk_ratio: self.queue_disk_ratio(),
+            log_disk_ratio: disks.log,
+            queue_disk_ratio: disks.queues,
             queues: parts.queues.count(),
             index_files: parts.index.as_ref().map_or(0, |index| index.file_count()),
             put_messages: count(&parts.counters.put_messages),
@@ -59,6 +62,7 @@ impl MessageStore {
             pulls_found: count(&parts.counters.pulls_found),
             pulls_missed: count(&parts.counters.pulls_missed),
             pulled_messages: count(&parts.counters.pulled_messages),
+            damaged_records: parts.log.damage.count(),
             refusing: parts.health.reason(),
         }
     }

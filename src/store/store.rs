@@ -4,14 +4,13 @@
 
 use crate::{
     AppendBatch, ConsumeQueue, Placed, StoreConfig, StoreError, fanout::SCHEDULE_TOPIC, flush, parts::Parts, recovery,
-    store_lock::StoreLock,
+    retention::Retention, store_lock::StoreLock,
 };
 use base::{Clock, Watermark};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use protocol::record::BLANK_MIN_LEN;
 use std::{
-    collections::HashSet,
     fmt,
     sync::{Arc, atomic::Ordering},
     thread::JoinHandle,
@@ -27,6 +26,7 @@ const LIGHT_PREFIX: &str = "%LMQ%";
 /// Dropped without [`MessageStore::close`], it leaves what a crash of the process would leave.
 pub struct MessageStore {
     parts: Arc<Parts>,
+    retention: Retention,
     threads: Mutex<Vec<JoinHandle<()>>>,
     /// Released last.
     lock: Mutex<Option<StoreLock>>,
@@ -39,9 +39,10 @@ impl MessageStore {
     /// [`StoreError::InUse`] if it is open already; files that do not fit; what the system says.
     pub fn open(config: StoreConfig, clock: Clock) -> Result<Arc<Self>, StoreError> {
         config.check()?;
-        let lock = StoreLock::take(&config.root_dir)?;
+        let lock = StoreLock::take(&config.disk, &config.root_dir)?;
         let parts = Arc::new(recovery::open(config, clock, &lock)?);
-        let store = Self { parts: parts.clone(), threads: Mutex::default(), lock: Mutex::new(Some(lock)) };
+        let (retention, threads) = Default::default();
+        let store = Self { parts: parts.clone(), retention, threads, lock: Mutex::new(Some(lock)) };
         *store.threads.lock() = flush::start(&parts)?;
         Ok(Arc::new(store))
     }
@@ -50,9 +51,14 @@ impl MessageStore {
         &self.parts
     }
 
+    pub(crate) fn retention(&self) -> &Retention {
+        &self.retention
+    }
+
     /// An empty batch for this store's records.
     pub fn batch(&self) -> AppendBatch {
-        AppendBatch::new(self.parts.log.file_size as usize - BLANK_MIN_LEN)
+        let config = &self.parts.config;
+        AppendBatch::new(self.parts.log.file_size as usize - BLANK_MIN_LEN, config.enabled_append_prop_crc)
     }
 
     /// Stores the records of `batch`, which is empty afterwards. `placed` then tells where, in their order.
@@ -85,7 +91,8 @@ impl MessageStore {
         self.parts.queues.get_or_make(topic, queue_id)
     }
 
-    /// `size` bytes of the log, without a copy; `None` unless all are there, in one file.
+    /// `size` bytes of the log, without a copy; `None` unless all are there, in one file. For those who copy the log:
+    /// what is there may not be on the disk yet.
     pub fn read(&self, physical_offset: i64, size: usize) -> Option<Bytes> {
         self.parts.log.read(physical_offset, size as u64)
     }
@@ -116,14 +123,28 @@ impl MessageStore {
         &self.parts.log.written
     }
 
-    /// Up to where the log is on the disk. It stops for good if the disk fails: wait with a time-out.
+    /// Up to where the log is on the disk. It stops for good if the disk fails: see [`MessageStore::sync_failed`].
     pub fn flushed(&self) -> &Watermark {
         &self.parts.log.flushed
     }
 
-    /// Has everything appended so far brought to the disk soon; [`MessageStore::flushed`] tells when it is.
+    /// Has everything appended so far brought to the disk soon; [`MessageStore::flushed`] tells when it is. With a
+    /// synchronous flush every append does.
     pub fn request_flush(&self) {
         self.parts.log_flush.wake();
+    }
+
+    /// Brings queues and index to the disk and moves the checkpoint, as is done from time to time by itself.
+    ///
+    /// # Errors
+    /// A file that cannot be written or synced.
+    pub fn flush_queues(&self) -> Result<(), StoreError> {
+        self.parts.flush_queues(true)
+    }
+
+    /// At 1 once the log could not be brought to the disk; [`MessageStore::flushed`] then moves no more.
+    pub fn sync_failed(&self) -> &Watermark {
+        &self.parts.health.sync_failed
     }
 
     /// Why the store takes no messages at present; `None` if it does.
@@ -142,20 +163,32 @@ impl MessageStore {
     /// A file that cannot be removed.
     pub fn delete_topic(&self, topic: &str) -> Result<bool, StoreError> {
         // No record may be on its way into the queues.
-        let _appender = self.parts.appender.lock();
+        let appender = self.parts.appender.lock();
+        if !self.parts.queues.has_topic(topic) {
+            return Ok(false);
+        }
+        // First, or a crash would bring the queues back, from the records that the next start reads.
+        self.parts.deleted.note(topic, appender.end(), self.parts.log.min_offset())?;
         self.parts.queues.delete_topic(topic)
     }
 
-    /// Deletes the queues of all topics but `used` and those the system needs; returns their names.
+    /// Deletes the queues of all topics but those that `is_used` and those the system needs; returns their names.
+    /// `is_used` is asked while no message can be appended: a topic that is made known before its first message is safe.
     ///
     /// # Errors
-    /// A file that cannot be removed.
-    pub fn clean_unused(&self, used: &HashSet<String>) -> Result<Vec<Arc<str>>, StoreError> {
+    /// A file that cannot be removed; [`StoreError::Closed`].
+    pub fn clean_unused(&self, is_used: impl Fn(&str) -> bool) -> Result<Vec<Arc<str>>, StoreError> {
         let system = |topic: &str| topic == SCHEDULE_TOPIC || topic == OP_HALF_TOPIC || topic.starts_with(LIGHT_PREFIX);
-        let mut unused = self.topics();
-        unused.retain(|topic| !used.contains(&**topic) && !system(topic));
-        for topic in &unused {
-            self.delete_topic(topic)?;
+        let mut unused = Vec::new();
+        for topic in self.topics().into_iter().filter(|topic| !system(topic)) {
+            let appender = self.parts.appender.lock();
+            if appender.closed {
+                return Err(StoreError::Closed);
+            }
+            if !is_used(&topic) {
+                self.parts.queues.delete_topic(&topic)?;
+                unused.push(topic);
+            }
         }
         Ok(unused)
     }
@@ -169,8 +202,13 @@ impl MessageStore {
         self.parts.appender.lock().closed = true;
         self.stop_threads();
         let Some(lock) = self.lock.lock().take() else { return Ok(()) };
+        let wiped = self.parts.appender.lock().wipe();
         self.parts.flush_log()?;
         self.parts.flush_queues(true)?;
+        wiped?;
+        if self.parts.queues_unsynced.load(Ordering::Relaxed) {
+            return Err(StoreError::QueuesUnsynced);
+        }
         lock.clean()
     }
 
@@ -194,5 +232,7 @@ impl fmt::Debug for MessageStore {
 impl Drop for MessageStore {
     fn drop(&mut self) {
         self.stop_threads();
+        // The queues in this list hold the list.
+        self.parts.queues.queues.busy.lock().clear();
     }
 }

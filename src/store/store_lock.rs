@@ -1,6 +1,7 @@
 //! One store a directory: the file `lock`, and the file `abort`, which tells the next start how the last one ended.
 
-use crate::{StoreConfig, StoreError, disk, disk::DiskFile};
+use crate::{StoreConfig, StoreError};
+use base::disk::{Disk, DiskError, DiskFile};
 use std::{
     fs::{File, TryLockError},
     path::{Path, PathBuf},
@@ -9,6 +10,7 @@ use std::{
 /// The lock on a store's directory, held until dropped.
 #[derive(Debug)]
 pub(crate) struct StoreLock {
+    disk: Disk,
     root_dir: PathBuf,
     /// The last stop was not clean: `abort` was there.
     pub after_abort: bool,
@@ -21,10 +23,10 @@ impl StoreLock {
     ///
     /// # Errors
     /// [`StoreError::InUse`] if another store has it, in this process or another, ours or Apache's.
-    pub fn take(root_dir: &Path) -> Result<Self, StoreError> {
-        disk::create_dirs(root_dir)?;
+    pub fn take(disk: &Disk, root_dir: &Path) -> Result<Self, StoreError> {
+        disk.create_dirs_for_good(root_dir)?;
         let abort = StoreConfig::abort_path(root_dir);
-        let left = disk::read_small(&abort)?;
+        let left = disk.read_small(&abort)?;
         let in_use = || {
             let pid = left.as_deref().and_then(|text| std::str::from_utf8(text).ok()?.trim().parse().ok());
             StoreError::InUse { dir: root_dir.to_owned(), pid }
@@ -37,28 +39,36 @@ impl StoreLock {
             // A file system that cannot lock a folder; the other lock has to do.
             _ => None,
         };
-        let apache = DiskFile::create(root_dir.join("lock"), 4)?;
+        let apache = disk.create(root_dir.join("lock"), 4)?;
         let exclusive = rustix::fs::FlockOperation::NonBlockingLockExclusive;
         match rustix::fs::fcntl_lock(apache.file(), exclusive) {
             Ok(()) => {}
             Err(rustix::io::Errno::AGAIN | rustix::io::Errno::ACCESS) => return Err(in_use()),
             Err(error) => {
-                return Err(StoreError::Io { action: "lock", path: apache.path().to_owned(), source: error.into() });
+                let error = DiskError { action: "lock", path: apache.path().to_owned(), source: error.into() };
+                return Err(error.into());
             }
         }
         apache.write_at(0, b"lock")?;
-        Ok(Self { root_dir: root_dir.to_owned(), after_abort: left.is_some(), _apache: apache, _ours: ours })
+        Ok(Self {
+            disk: disk.clone(),
+            root_dir: root_dir.to_owned(),
+            after_abort: left.is_some(),
+            _apache: apache,
+            _ours: ours,
+        })
     }
 
     /// Leaves `abort` with our process id: from now on the files may change.
     pub fn mark_in_use(&self) -> Result<(), StoreError> {
-        disk::write_small(&StoreConfig::abort_path(&self.root_dir), std::process::id().to_string().as_bytes())?;
-        disk::sync_dir(&self.root_dir)
+        let pid = std::process::id().to_string();
+        self.disk.write_small(&StoreConfig::abort_path(&self.root_dir), pid.as_bytes())?;
+        Ok(self.disk.sync_dir(&self.root_dir)?)
     }
 
     /// Removes `abort`: the store was stopped cleanly.
     pub fn clean(&self) -> Result<(), StoreError> {
-        disk::remove_file(&StoreConfig::abort_path(&self.root_dir))?;
-        disk::sync_dir(&self.root_dir)
+        self.disk.remove_file(&StoreConfig::abort_path(&self.root_dir))?;
+        Ok(self.disk.sync_dir(&self.root_dir)?)
     }
 }

@@ -2,7 +2,10 @@
 //!
 //! Not the whole record as a value: that is `protocol::record::decode`, whose layout this follows.
 
-use protocol::record::{BLANK_MAGIC, BLANK_MIN_LEN, MESSAGE_MAGIC, MIN_LEN, SysFlag, body_crc};
+use protocol::{
+    record::{BLANK_MAGIC, BLANK_MIN_LEN, MESSAGE_MAGIC, MIN_LEN, SysFlag, body_crc},
+    whole_crc::whole_crc,
+};
 use std::{
     borrow::Cow,
     net::{IpAddr, SocketAddr},
@@ -162,6 +165,20 @@ impl<'a> RecordView<'a> {
     /// A CRC of the whole record, which none of its fields holds.
     pub fn crc_of_all(&self) -> u32 {
         body_crc(self.bytes)
+    }
+
+    /// Whether the record is what the CRC in its last property was computed from; `None` if it has no such property.
+    pub fn whole_crc_holds(&self) -> Option<bool> {
+        whole_crc(self.bytes, self.properties)
+    }
+
+    /// Whether topic and properties, which this CRC does not cover, have no zeros where a sector that never reached the
+    /// disk would leave them: anywhere in the topic, at the end of a sector or of the record in the properties.
+    pub fn rest_holds(&self) -> bool {
+        const SECTOR: u64 = 512;
+        let start = self.physical_offset() as u64 + self.size() - self.properties.len() as u64;
+        let mut ends = (start + 1..).zip(self.properties).filter(|(end, _)| end.is_multiple_of(SECTOR));
+        !self.topic.contains(&0) && self.properties.last() != Some(&0) && ends.all(|(_, byte)| *byte != 0)
     }
 
     /// Whether the body is what the CRC was computed from.

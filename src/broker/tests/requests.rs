@@ -1,6 +1,6 @@
 //! A broker asked over a real socket: what it stores, what it answers, and what it refuses.
 
-use base::{Clock, Fields};
+use base::{Clock, Disk, Fields};
 use broker::{Broker, config::BrokerConfig};
 use protocol::{
     Command, Encoding,
@@ -39,7 +39,7 @@ impl Asked {
             ..BrokerConfig::default()
         };
         set(&mut config);
-        let broker = Broker::start(config, None, Clock::System).await.expect("starts");
+        let broker = Broker::start(config, None, Clock::System, &Disk::default()).await.expect("starts");
         Self { broker, client: Client::asking(), dir }
     }
 

@@ -5,7 +5,7 @@
 //! `{"damaged":[{"from":4096,"to":4396,"what":"…","record_crc":null}]}`.
 
 use super::walk::Damage;
-use crate::{StoreError, disk, view::RecordView};
+use crate::{StoreError, disk_read::disk, view::RecordView};
 use protocol::loose_json;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -77,7 +77,7 @@ pub(super) fn known_path(root_dir: &Path) -> PathBuf {
 
 /// The places that an earlier repair has noted; none if the file says nothing that makes sense.
 pub(super) fn known(root_dir: &Path) -> Result<Damages, StoreError> {
-    let Some(text) = disk::read_small(&known_path(root_dir))? else { return Ok(Damages::default()) };
+    let Some(text) = disk().read_small(&known_path(root_dir))? else { return Ok(Damages::default()) };
     let value: Value = loose_json::from_slice(&text).unwrap_or_default();
     let place = |value: &Value| {
         let (from, to) = (value["from"].as_u64()?, value["to"].as_u64()?);

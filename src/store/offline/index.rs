@@ -3,8 +3,8 @@
 
 use super::finding::{Findings, REPAIR};
 use crate::{
-    StoreConfig, StoreError, disk,
-    disk_read::ReadFile,
+    StoreConfig, StoreError,
+    disk_read::{ReadFile, disk},
     index_file::{Geometry, Header},
 };
 use std::path::PathBuf;
@@ -46,7 +46,7 @@ fn number(bytes: &[u8], at: usize, len: usize) -> u64 {
 pub(super) fn find(config: &StoreConfig) -> Result<Vec<IndexPart>, StoreError> {
     let geometry = geometry(config);
     let mut parts = Vec::new();
-    for listed in disk::list(&config.index_path())? {
+    for listed in disk().list(&config.index_path())? {
         if listed.is_dir || listed.name.len() != 17 || !listed.name.bytes().all(|byte| byte.is_ascii_digit()) {
             continue;
         }

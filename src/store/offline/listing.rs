@@ -7,7 +7,8 @@ use super::{
     tables, walk,
 };
 use crate::{
-    StoreError, disk, disk_read,
+    StoreError,
+    disk_read::{self, disk},
     queue_files::{ENTRY_LEN, QueueEntry},
 };
 use std::path::PathBuf;
@@ -157,7 +158,7 @@ impl Offline {
     }
 
     fn table_rows(&self) -> Result<Vec<TableRow>, StoreError> {
-        let files = disk::list(&self.config.root_dir.join("config"))?.into_iter().filter(|file| !file.is_dir);
+        let files = disk().list(&self.config.root_dir.join("config"))?.into_iter().filter(|file| !file.is_dir);
         let rows = files.map(|file| {
             let is_table = file.name.ends_with(".json") || file.name.ends_with(".json.bak");
             let parsed = if is_table { tables::parse(&file.path)? } else { None };

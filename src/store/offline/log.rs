@@ -3,9 +3,9 @@
 use super::usual_size;
 use crate::{
     StoreConfig, StoreError,
-    disk::{self, Listed},
-    disk_read::ReadFile,
+    disk_read::{ReadFile, disk},
 };
+use base::disk::Listed;
 use protocol::record::{MESSAGE_MAGIC, SysFlag};
 use std::path::{Path, PathBuf};
 
@@ -31,7 +31,7 @@ pub(super) struct Log {
 }
 
 fn named_files(dir: &Path) -> Result<Vec<(u64, Listed)>, StoreError> {
-    let listed = disk::list(dir)?.into_iter().filter(|file| !file.is_dir);
+    let listed = disk().list(dir)?.into_iter().filter(|file| !file.is_dir);
     let start = |file: &Listed| {
         let digits = file.name.len() == 20 && file.name.bytes().all(|byte| byte.is_ascii_digit());
         file.name.parse::<u64>().ok().filter(|_| digits)

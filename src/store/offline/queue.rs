@@ -3,10 +3,10 @@
 use super::usual_size;
 use crate::{
     StoreError,
-    disk::{self, Listed},
-    disk_read::ReadFile,
+    disk_read::{ReadFile, disk},
     queue_files::{ENTRY_LEN, QueueEntry, QueueSpace},
 };
+use base::disk::Listed;
 use std::path::{Path, PathBuf};
 
 /// Memory that the pieces of all queues take together.
@@ -35,7 +35,7 @@ pub(super) struct Queue {
 }
 
 fn dirs(dir: &Path) -> Result<impl Iterator<Item = Listed>, StoreError> {
-    Ok(disk::list(dir)?.into_iter().filter(|listed| listed.is_dir))
+    Ok(disk().list(dir)?.into_iter().filter(|listed| listed.is_dir))
 }
 
 fn queue_dirs(dir: &Path) -> Result<Vec<(String, i32, PathBuf)>, StoreError> {
@@ -55,7 +55,7 @@ fn queue_dirs(dir: &Path) -> Result<Vec<(String, i32, PathBuf)>, StoreError> {
 pub(super) fn file_size(dir: &Path) -> Result<Option<u64>, StoreError> {
     let mut sizes = Vec::new();
     for (_, _, queue) in queue_dirs(dir)? {
-        sizes.extend(disk::list(&queue)?.into_iter().filter(|file| file.name.len() == 20).map(|file| file.len));
+        sizes.extend(disk().list(&queue)?.into_iter().filter(|file| file.name.len() == 20).map(|file| file.len));
     }
     Ok(usual_size(sizes.into_iter()))
 }
@@ -69,7 +69,7 @@ pub(super) fn find(space: &QueueSpace) -> Result<Vec<Queue>, StoreError> {
 impl Queue {
     fn find(space: &QueueSpace, topic: String, id: i32, dir: PathBuf) -> Result<Self, StoreError> {
         let (mut parts, mut strangers): (Vec<QueuePart>, _) = (Vec::new(), Vec::new());
-        for file in disk::list(&dir)? {
+        for file in disk().list(&dir)? {
             let offset = file.name.parse::<u64>().ok().filter(|_| file.name.len() == 20 && !file.is_dir);
             match offset {
                 Some(offset) if offset.is_multiple_of(space.file_bytes()) && offset <= i64::MAX as u64 => {

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     StoreConfig, StoreError,
     append::names_a_folder,
-    disk,
+    disk_read::disk,
     fanout::Plan,
     index::Index,
     index_file::Key,
@@ -55,12 +55,12 @@ pub(super) fn rebuild(
 ) -> Result<Vec<Damage>, StoreError> {
     let offline = order.offline;
     let config = StoreConfig { root_dir: into.to_owned(), ..offline.config.clone() };
-    disk::create_dirs(&config.queue_path())?;
-    let space = QueueSpace::new(config.queue_path(), config.mapped_file_size_consume_queue);
+    disk().create_dirs(&config.queue_path())?;
+    let space = QueueSpace::new(disk(), config.queue_path(), config.mapped_file_size_consume_queue);
     let mut queues = Builders::new(order, space)?;
     let index = match order.index {
         true => {
-            disk::create_dirs(&config.index_path())?;
+            disk().create_dirs(&config.index_path())?;
             Some(Index::open(&config, clock, Arc::default(), None)?)
         }
         false => None,
@@ -98,7 +98,7 @@ pub(super) fn rebuild(
         index.sync()?;
     }
     let damaged = queues.finish(order)?;
-    disk::sync_file_system(into)?;
+    disk().sync_file_system(into)?;
     Ok(damaged)
 }
 
@@ -288,7 +288,7 @@ impl Builder {
         self.run.clear();
         self.files = QueueFiles::default();
         self.next = Some(at);
-        disk::remove_dirs(dir)
+        Ok(disk().remove_dirs(dir)?)
     }
 
     fn push(&mut self, entry: QueueEntry, space: &QueueSpace, dir: &Path) -> Result<(), StoreError> {

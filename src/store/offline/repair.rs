@@ -17,13 +17,12 @@ use super::{
 };
 use crate::{
     StoreConfig, StoreError,
-    checkpoint::{Checkpoint, Times},
-    disk::{self, DiskFile},
-    disk_read,
+    checkpoint::{Checkpoint, Marks, Times},
+    disk_read::{self, disk},
     mapped_file::file_name,
     store_lock::StoreLock,
 };
-use base::{Clock, durable};
+use base::{Clock, disk::DiskError, durable};
 use protocol::record::encode_blank;
 use std::{
     collections::BTreeSet,
@@ -110,14 +109,14 @@ impl Offline {
         mut done: impl FnMut(&RepairStep),
         mut progress: impl FnMut(u64),
     ) -> Result<Repaired, StoreError> {
-        let lock = StoreLock::take(&self.config.root_dir)?;
+        let lock = StoreLock::take(&disk(), &self.config.root_dir)?;
         let earlier = folder(&self.config);
         let interrupted = disk_read::is_dir(&earlier);
         let mut steps = Vec::new();
         if interrupted {
             lock.mark_in_use()?;
             finish_swap(&self.config)?;
-            disk::remove_dirs(&earlier)?;
+            disk().remove_dirs(&earlier)?;
             let what = "what an interrupted repair left is removed".to_owned();
             steps.push(RepairStep { path: earlier, offset: None, what });
             steps.iter().for_each(&mut done);
@@ -264,15 +263,15 @@ impl Offline {
         let size = self.config.mapped_file_size_commit_log;
         let log_dir = self.config.commit_log_path();
         match work {
-            Work::FinishEarlier => disk::remove_dirs(&folder(&self.config)),
+            Work::FinishEarlier => Ok(disk().remove_dirs(&folder(&self.config))?),
             Work::SetAside(path) => {
-                disk::create_dirs(&self.config.root_dir.join("set-aside"))?;
+                disk().create_dirs(&self.config.root_dir.join("set-aside"))?;
                 disk_read::rename(path, &self.aside(path))
             }
             Work::FillGap(start) => {
                 // Complete before it has its name.
                 let (path, unnamed) = (log_dir.join(file_name(*start)), log_dir.join("new.tmp"));
-                let file = DiskFile::create(unnamed.clone(), size)?;
+                let file = disk().create(unnamed.clone(), size)?;
                 let mut filler = Vec::new();
                 encode_blank(size as usize, &mut filler);
                 file.write_at(0, &filler)?;
@@ -280,7 +279,7 @@ impl Offline {
                 disk_read::rename(&unnamed, &path)
             }
             Work::Lengthen(path, start) => {
-                let file = DiskFile::open(path.clone())?;
+                let file = disk().open(path.clone())?;
                 file.set_len(size)?;
                 file.sync()?;
                 // A record that has lost its end may look whole now that zeros follow it.
@@ -293,14 +292,14 @@ impl Offline {
                 }
                 Ok(())
             }
-            Work::RemoveFile(path) => disk::remove_file(path),
+            Work::RemoveFile(path) => Ok(disk().remove_file(path)?),
             Work::CutLog(path, end) => {
-                let file = DiskFile::open(path.clone())?;
+                let file = disk().open(path.clone())?;
                 // Shorter and longer again: what was behind reads as zeros.
                 file.set_len(end % size)?;
                 file.set_len(size)?;
                 file.sync()?;
-                disk::sync_dir(&log_dir)
+                Ok(disk().sync_dir(&log_dir)?)
             }
             Work::NoteDamage => self.note(examined),
             Work::Rebuild { queues, index } => {
@@ -320,24 +319,27 @@ impl Offline {
                 }
                 disk_read::rename(&building, &folder(&self.config).join("ready"))?;
                 swap(&self.config, queues, *index)?;
-                disk::remove_dirs(&folder(&self.config))
+                Ok(disk().remove_dirs(&folder(&self.config))?)
             }
             Work::Checkpoint(newest) => {
                 let ms = newest.unwrap_or(0).max(0);
-                disk::remove_file(&self.config.checkpoint_path())?;
-                let checkpoint = Checkpoint::open(self.config.checkpoint_path())?;
+                disk().remove_file(&self.config.checkpoint_path())?;
+                let checkpoint = Checkpoint::open(&disk(), self.config.checkpoint_path())?;
                 // Before the times that say so.
-                disk::sync_file_system(&log_dir)?;
-                disk::sync_file_system(&self.config.root_dir)?;
+                disk().sync_file_system(&log_dir)?;
+                disk().sync_file_system(&self.config.root_dir)?;
                 checkpoint.note(Times { log_ms: ms, queues_ms: ms, index_ms: ms });
+                // Damage below is stepped over from now on, never taken for the log's end.
+                let end = examined.end.offset;
+                checkpoint.mark(Marks { settled: end, last_record: end, synced: end });
                 checkpoint.save()?;
-                disk::sync_dir(&self.config.root_dir)
+                Ok(disk().sync_dir(&self.config.root_dir)?)
             }
             Work::RestoreTable(path) => {
-                let Some(content) = disk::read_small(&tables::backup(path))? else { return Ok(()) };
+                let Some(content) = disk().read_small(&tables::backup(path))? else { return Ok(()) };
                 let unnamed = path.with_extension("json.tmp");
-                disk::write_small(&unnamed, &content)?;
-                DiskFile::open(unnamed.clone())?.sync()?;
+                disk().write_small(&unnamed, &content)?;
+                disk().open(unnamed.clone())?.sync()?;
                 disk_read::rename(&unnamed, path)
             }
             Work::MarkClean => lock.clean(),
@@ -347,11 +349,12 @@ impl Offline {
     fn note(&self, examined: &mut Examined) -> Result<(), StoreError> {
         examined.damages.keep(examined.log.min(), examined.end.offset);
         let path = damage::known_path(&self.config.root_dir);
-        durable::write(&path, &damage::noted(&examined.damages)).map_err(|source| StoreError::Io {
+        durable::write(&path, &damage::noted(&examined.damages)).map_err(|source| DiskError {
             action: "write",
             path,
             source,
-        })
+        })?;
+        Ok(())
     }
 }
 
@@ -378,7 +381,7 @@ fn swap(config: &StoreConfig, queues: &BTreeSet<(String, i32)>, index: bool) -> 
     for name in names.chain(index.then(|| "index".to_owned())) {
         let (from, to, aside) = (ready.join(&name), config.root_dir.join(&name), old.join(&name));
         for parent in [to.parent(), aside.parent()].into_iter().flatten() {
-            disk::create_dirs(parent)?;
+            disk().create_dirs(parent)?;
         }
         if disk_read::is_dir(&to) {
             disk_read::rename(&to, &aside)?;
@@ -395,8 +398,8 @@ fn swap(config: &StoreConfig, queues: &BTreeSet<(String, i32)>, index: bool) -> 
 fn finish_swap(config: &StoreConfig) -> Result<(), StoreError> {
     let ready = folder(config).join("ready");
     let mut left = vec!["index".to_owned()];
-    for topic in disk::list(&ready.join("consumequeue"))?.into_iter().filter(|topic| topic.is_dir) {
-        for queue in disk::list(&topic.path)?.into_iter().filter(|queue| queue.is_dir) {
+    for topic in disk().list(&ready.join("consumequeue"))?.into_iter().filter(|topic| topic.is_dir) {
+        for queue in disk().list(&topic.path)?.into_iter().filter(|queue| queue.is_dir) {
             left.push(format!("consumequeue/{}/{}", topic.name, queue.name));
         }
     }
@@ -404,7 +407,7 @@ fn finish_swap(config: &StoreConfig) -> Result<(), StoreError> {
         let (from, to) = (ready.join(&name), config.root_dir.join(&name));
         if disk_read::is_dir(&from) && !disk_read::is_dir(&to) {
             if let Some(parent) = to.parent() {
-                disk::create_dirs(parent)?;
+                disk().create_dirs(parent)?;
             }
             disk_read::rename(&from, &to)?;
         }

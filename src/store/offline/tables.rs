@@ -1,7 +1,12 @@
 //! The small files of a store: the checkpoint, and the JSON tables that the broker keeps in `config`.
 
 use super::finding::{Findings, REPAIR, Severity};
-use crate::{StoreConfig, StoreError, checkpoint::Times, disk, disk_read::ReadFile, fanout::SCHEDULE_TOPIC};
+use crate::{
+    StoreConfig, StoreError,
+    checkpoint::Times,
+    disk_read::{ReadFile, disk},
+    fanout::SCHEDULE_TOPIC,
+};
 use protocol::loose_json;
 use serde_json::Value;
 use std::{
@@ -73,7 +78,7 @@ pub(super) struct Tables {
 /// Reads the tables, and notes those that cannot be read.
 pub(super) fn read(config: &StoreConfig, findings: &mut Findings) -> Result<Tables, StoreError> {
     let mut tables = Tables::default();
-    let listed = disk::list(&config.root_dir.join("config"))?;
+    let listed = disk().list(&config.root_dir.join("config"))?;
     for file in listed.iter().filter(|file| !file.is_dir) {
         if file.name.ends_with(HALF_MADE) {
             tables.half_made.push(file.path.clone());
@@ -95,7 +100,7 @@ pub(super) fn read(config: &StoreConfig, findings: &mut Findings) -> Result<Tabl
 
 /// A table, or why it cannot be read; `None` if there is none.
 pub(super) fn parse(path: &Path) -> Result<Option<Result<Value, String>>, StoreError> {
-    let Some(text) = disk::read_small(path)? else { return Ok(None) };
+    let Some(text) = disk().read_small(path)? else { return Ok(None) };
     let value = loose_json::from_slice::<Value>(&text).map_err(|error| error.to_string());
     Ok(Some(value.and_then(|value| if value.is_object() { Ok(value) } else { Err("it is no object".to_owned()) })))
 }

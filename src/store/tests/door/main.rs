@@ -7,4 +7,6 @@ mod lifecycle;
 mod model;
 mod pulls;
 mod recovery;
+mod retention;
 mod support;
+mod trust;

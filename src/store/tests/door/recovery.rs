@@ -57,6 +57,8 @@ fn a_torn_tail_is_cut_at_the_last_whole_record_and_wiped() {
         for cut in [1, 3, 4, 40, 89, 90, 200] {
             let (path, at) = log_file(dir.path(), last.physical_offset as u64 + cut);
             edit(&path, at, &vec![fill; (last.size as u64 - cut) as usize + 50]);
+            // Nothing tells that the last record was on the disk already.
+            std::fs::remove_file(dir.path().join("checkpoint")).unwrap();
             let store = open(dir.path());
             assert!(bodies(&store, "T", 0, 0) == all[..199], "{name} from byte {cut}");
             assert_eq!(store.max_physical(), last.physical_offset);
@@ -94,7 +96,8 @@ fn lost_queues_and_index_are_built_anew_from_the_log() {
         }
         let store = open(dir.path());
         assert!(bodies(&store, "T", 0, 0) == all);
-        assert!((0..200).all(|key| found(&store, key) == 1), "after the loss of {}", folder.display());
+        let lost: Vec<_> = (0..200).filter(|key| found(&store, *key) != 1).collect();
+        assert!(lost.is_empty(), "{lost:?} after the loss of {}", folder.display());
         drop(store);
     }
 }
@@ -129,7 +132,7 @@ fn a_queue_whose_first_messages_are_deleted_is_built_anew_from_the_first_that_is
     let dir = tempfile::tempdir().unwrap();
     let (all, _) = crashed(dir.path());
     let store = open(dir.path());
-    assert!(store.delete_expired(i64::MAX / 2).unwrap() > 0);
+    assert!(!delete(&store, &EVERYTHING).is_empty());
     let min = store.queue("T", 0).unwrap().min_offset();
     assert!(min > 0);
     drop(store);

@@ -3,7 +3,7 @@
 use base::Clock;
 use protocol::record::{NewRecord, SysFlag};
 use std::{path::Path, sync::Arc};
-use store::{MessageStore, Placed, PullSpec, StoreConfig, StoreError};
+use store::{MessageStore, Placed, PullSpec, Removed, RetentionRules, StoreConfig, StoreError};
 
 pub const START_MS: i64 = 1_700_000_000_000;
 
@@ -60,6 +60,25 @@ pub fn put_all(store: &MessageStore, messages: &[Message<'_>]) -> Vec<Placed> {
 
 pub fn put(store: &MessageStore, message: Message<'_>) -> Placed {
     put_all(store, &[message])[0]
+}
+
+/// Far in the future, in an hour of `deleteWhen`: every log file is old.
+pub const EVERYTHING: RetentionRules = RetentionRules {
+    now_ms: i64::MAX / 2,
+    file_reserved_hours: 72,
+    hour_has_come: true,
+    asked: false,
+    max_used: 1.0,
+    clean_forcibly: None,
+    refuse_over: 1.0,
+};
+
+/// What one call deletes.
+pub fn delete(store: &MessageStore, rules: &RetentionRules) -> Vec<Removed> {
+    let mut removed = Vec::new();
+    store.delete_expired(rules, &mut removed).unwrap();
+    assert!(removed.iter().all(|gone| !gone.path.exists()), "{removed:?}");
+    removed
 }
 
 /// The bodies of a queue from `offset` to its end.

@@ -1,0 +1,118 @@
+//! Consumers against the store: offsets in bounds and never backwards, deliveries of what is there.
+
+use super::{
+    Event, Kind,
+    check::{Facts, is_system},
+};
+use crate::reader::SCHEDULE_TOPIC;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Group, topic, queue.
+type Consumer<'a> = (&'a str, &'a str, i32);
+
+pub(super) fn check(facts: &mut Facts<'_>) {
+    in_bounds(facts);
+    never_backwards(facts);
+    if facts.expect.deliveries {
+        delivered(facts);
+    }
+    delivered_to_all(facts);
+}
+
+fn in_bounds(facts: &mut Facts<'_>) {
+    let store = facts.store;
+    let consumers = store.offsets.iter().map(|offset| {
+        let what = format!("group {} on {}/{}", offset.group, offset.topic, offset.queue_id);
+        (what, &*offset.topic, offset.queue_id, offset.offset)
+    });
+    let delays = store
+        .delay_offsets
+        .iter()
+        .map(|(level, offset)| (format!("delay level {level}"), SCHEDULE_TOPIC, level.saturating_sub(1), *offset));
+    for (what, topic, queue_id, offset) in consumers.chain(delays) {
+        let end = store.queue(topic, queue_id).map_or(0, |queue| queue.end);
+        if !(0..=end).contains(&offset) && !facts.is_deleted(topic) {
+            let what = format!("{what} is at {offset}, and the queue ends at {end}");
+            facts.violation(Kind::OffsetOutOfBounds, None, what);
+        }
+    }
+}
+
+/// As the broker answered, and as its file has it.
+fn never_backwards(facts: &mut Facts<'_>) {
+    let mut current: BTreeMap<Consumer<'_>, i64> = BTreeMap::new();
+    let mut saved: BTreeMap<Consumer<'_>, i64> = BTreeMap::new();
+    for event in facts.events {
+        match event {
+            Event::Committed { group, topic, queue_id, offset } => {
+                let before = current.insert((group, topic, *queue_id), *offset);
+                if let Some(before) = before.filter(|before| before > offset) {
+                    let what = format!("group {group} on {topic}/{queue_id} went from {before} to {offset}");
+                    facts.violation(Kind::OffsetBackwards, None, what);
+                }
+            }
+            Event::Reset { group, topic, queue_id, offset } => {
+                let consumer = (&**group, &**topic, *queue_id);
+                current.insert(consumer, *offset);
+                // Whether the file has it already is not known.
+                saved.entry(consumer).and_modify(|saved| *saved = (*offset).min(*saved));
+            }
+            Event::OffsetsSaved => saved.clone_from(&current),
+            Event::Crashed => current.clone_from(&saved),
+            _ => {}
+        }
+    }
+    let in_file: BTreeMap<Consumer<'_>, i64> = (facts.store.offsets.iter())
+        .map(|offset| ((&*offset.group, &*offset.topic, offset.queue_id), offset.offset))
+        .collect();
+    for ((group, topic, queue_id), saved) in saved {
+        let now = in_file.get(&(group, topic, queue_id));
+        if now.is_none_or(|now| *now < saved) && !facts.is_deleted(topic) {
+            let now = now.map_or("nothing".to_owned(), i64::to_string);
+            let what = format!("group {group} on {topic}/{queue_id} was saved at {saved}, and the file has {now}");
+            facts.violation(Kind::OffsetBackwards, None, what);
+        }
+    }
+}
+
+/// What a consumer was given is what the queue has there.
+fn delivered(facts: &mut Facts<'_>) {
+    for event in facts.events {
+        let Event::Delivered { group, topic, queue_id, queue_offset, id } = event else { continue };
+        let given = format!("{group} was given it as {topic}/{queue_id}/{queue_offset}");
+        if !facts.sent.contains_key(&**id) {
+            facts.violation(Kind::DeliveryWrong, Some(id), format!("{given}, and it was never sent"));
+            continue;
+        }
+        if facts.is_deleted(topic) || facts.may_be_expired(topic, *queue_id, *queue_offset) {
+            continue;
+        }
+        let slot = facts.slots.get(&(&**topic, *queue_id, *queue_offset)).map(|at| facts.ids[*at].clone());
+        match slot {
+            None => facts.violation(Kind::DeliveryLost, Some(id), format!("{given}, and nothing is there")),
+            Some(there) if there.as_deref() != Some(id) => {
+                let there = there.unwrap_or_else(|| "without an id".into());
+                facts.violation(Kind::DeliveryWrong, Some(id), format!("{given}, and message {there} is there"));
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+/// Each group was given each acknowledged message at least once.
+fn delivered_to_all(facts: &mut Facts<'_>) {
+    let given: BTreeSet<(&str, &str)> = (facts.events.iter())
+        .filter_map(|event| match event {
+            Event::Delivered { group, id, .. } => Some((&**group, &**id)),
+            _ => None,
+        })
+        .collect();
+    for group in &facts.expect.delivered_to {
+        for ack in facts.acks.clone().into_iter().filter(|ack| ack.counts) {
+            let parked = facts.sent.get(ack.id).is_none_or(|sent| is_system(sent.topic));
+            if !parked && !given.contains(&(&**group, ack.id)) {
+                facts.violation(Kind::NotDelivered, Some(ack.id), format!("{group} was never given it"));
+            }
+        }
+    }
+}
