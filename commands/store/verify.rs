@@ -20,7 +20,10 @@ Examples:
 
 An error is something wrong. A warning harms nobody yet. A note is to be expected: on a store that a
 crash left, or that is in use, what the next start mends on its own is a note.
-OFFSET is one in the log for a file of the log, and in the file for any other.")]
+OFFSET is one in the log for a file of the log, and in the file for any other.
+
+The format has a checksum of bodies only: a flipped bit in a record's hosts, times or properties shows
+where queues or index repeat what it changed (place, size, tag, keys, due time), and nowhere else.")]
 pub struct Arguments {
     #[command(flatten)]
     place: Place,
