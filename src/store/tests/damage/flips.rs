@@ -1,0 +1,1 @@
+//! Every single bit of a log, flipped.
