@@ -7,6 +7,8 @@ mod arguments;
 mod broker;
 mod cluster;
 mod consume;
+#[cfg(debug_assertions)]
+mod crash_points;
 mod failure;
 mod log;
 mod message;

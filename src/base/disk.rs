@@ -249,6 +249,16 @@ impl Disk {
         self.call("create the folder", Call::CreateFolder { path: dir }, || fs::create_dir_all(dir))
     }
 
+    /// As [`Disk::create_dirs`]; and the names of the folders that it made are durable.
+    pub fn create_dirs_for_good(&self, dir: &Path) -> Result<()> {
+        let made: Vec<_> = dir.ancestors().take_while(|dir| !dir.as_os_str().is_empty() && !dir.is_dir()).collect();
+        self.create_dirs(dir)?;
+        let above = made.iter().rev().filter_map(|dir| dir.parent());
+        above
+            .map(|dir| if dir.as_os_str().is_empty() { Path::new(".") } else { dir })
+            .try_for_each(|dir| self.sync_dir(dir))
+    }
+
     /// Removes a file; that it is gone already is no error.
     pub fn remove_file(&self, path: &Path) -> Result<()> {
         self.call("remove", Call::Remove { path }, || unless_gone(fs::remove_file(path)))

@@ -6,7 +6,8 @@ use crate::{
 };
 use protocol::{
     properties::PROPERTY_SEPARATOR,
-    record::{BLANK_MIN_LEN, NewRecord, WHOLE_CRC_PLACE, encode_blank, place, seal},
+    record::{BLANK_MIN_LEN, NewRecord, encode_blank, place},
+    whole_crc::{WHOLE_CRC_PLACE, seal},
 };
 use std::{
     ops::Range,

@@ -38,6 +38,9 @@ pub enum StoreError {
         /// The reason, with the file and the system's error.
         why: String,
     },
+    /// A sync of consume queues or index had failed.
+    #[error("consume queues or index may be on the disk in part: the next start completes them from the log")]
+    QueuesUnsynced,
     /// The store was closed.
     #[error("the store is closed")]
     Closed,

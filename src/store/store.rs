@@ -134,6 +134,14 @@ impl MessageStore {
         self.parts.log_flush.wake();
     }
 
+    /// Brings queues and index to the disk and moves the checkpoint, as is done from time to time by itself.
+    ///
+    /// # Errors
+    /// A file that cannot be written or synced.
+    pub fn flush_queues(&self) -> Result<(), StoreError> {
+        self.parts.flush_queues(true)
+    }
+
     /// At 1 once the log could not be brought to the disk; [`MessageStore::flushed`] then moves no more.
     pub fn sync_failed(&self) -> &Watermark {
         &self.parts.health.sync_failed
@@ -198,6 +206,9 @@ impl MessageStore {
         self.parts.flush_log()?;
         self.parts.flush_queues(true)?;
         wiped?;
+        if self.parts.queues_unsynced.load(Ordering::Relaxed) {
+            return Err(StoreError::QueuesUnsynced);
+        }
         lock.clean()
     }
 
@@ -221,5 +232,7 @@ impl fmt::Debug for MessageStore {
 impl Drop for MessageStore {
     fn drop(&mut self) {
         self.stop_threads();
+        // The queues in this list hold the list.
+        self.parts.queues.queues.busy.lock().clear();
     }
 }

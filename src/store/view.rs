@@ -2,7 +2,10 @@
 //!
 //! Not the whole record as a value: that is `protocol::record::decode`, whose layout this follows.
 
-use protocol::record::{BLANK_MAGIC, BLANK_MIN_LEN, MESSAGE_MAGIC, MIN_LEN, SysFlag, body_crc, whole_crc};
+use protocol::{
+    record::{BLANK_MAGIC, BLANK_MIN_LEN, MESSAGE_MAGIC, MIN_LEN, SysFlag, body_crc},
+    whole_crc::whole_crc,
+};
 use std::borrow::Cow;
 
 /// What stands at a position of the log.

@@ -18,13 +18,18 @@
 //! assert!(violations.is_empty(), "{}", report(&violations));
 //! ```
 //!
-//! Not the tests themselves, and never a dependency of what is shipped. Depends on no room of the engine, so that one
-//! mistake cannot be in both; `tests/tidy.rs` keeps it so.
+//! [`recorder`] notes every change to the files of a store; [`image`] rebuilds from that what a power cut could leave.
+//!
+//! Not the tests themselves, and never a dependency of what is shipped. Depends on no room of the engine but the lowest,
+//! where the disk is that a recorder listens at, so that one mistake cannot be in both; `tests/tidy.rs` keeps it so.
 
 pub mod faults;
 pub mod history;
+pub mod image;
 pub mod loops;
+pub mod plan;
 pub mod reader;
+pub mod recorder;
 pub mod scratch;
 
 pub use faults::{Fault, Faults, Fired, Reason};
