@@ -1,7 +1,7 @@
 //! A small store as a crash or a clean stop leaves it, what it holds, and the check of it after it was damaged.
 
 use base::Clock;
-use protocol::record::{NewRecord, SysFlag, decode_all};
+use protocol::record::{NewRecord, SysFlag};
 use std::{
     collections::BTreeMap,
     fs,
@@ -48,6 +48,7 @@ pub struct Sample {
     /// In the order of the log.
     pub messages: Vec<Stored>,
     pub sealed: bool,
+    pub left: Left,
 }
 
 pub fn config(dir: &Path, file_bytes: u64, sealed: bool) -> StoreConfig {
@@ -95,7 +96,7 @@ impl Sample {
         if left == Left::Unvouched {
             files.insert("checkpoint".into(), vec![0; 4096]);
         }
-        Self { file_bytes, files, messages, sealed }
+        Self { file_bytes, files, messages, sealed, left }
     }
 
     /// Puts the files into `dir`, with one of them replaced, and removes all others.
@@ -123,11 +124,6 @@ impl Sample {
     /// The only file of that folder.
     pub fn file_in(&self, folder: &str) -> PathBuf {
         self.files.keys().find(|path| path.starts_with(folder)).unwrap().clone()
-    }
-
-    /// The messages of a queue.
-    pub fn of_queue(&self, (topic, queue_id): (&str, i32)) -> impl Iterator<Item = &Stored> {
-        self.messages.iter().filter(move |stored| stored.topic == topic && stored.queue_id == queue_id)
     }
 }
 
@@ -191,9 +187,9 @@ pub fn served(store: &MessageStore, (topic, queue_id): (&str, i32)) -> BTreeMap<
             while !run.is_empty() {
                 let size = u32::from_be_bytes(run[..4].try_into().unwrap()) as usize;
                 let bytes = run.split_to(size);
-                let record = decode_all(bytes.clone(), true).unwrap().remove(0);
-                let twice = all.insert(record.queue_offset, bytes.to_vec());
-                assert!(twice.is_none(), "{topic} {queue_id} serves {} twice", record.queue_offset);
+                let queue_offset = i64::from_be_bytes(bytes[20..28].try_into().unwrap());
+                let twice = all.insert(queue_offset, bytes.to_vec());
+                assert!(twice.is_none(), "{topic} {queue_id} serves {queue_offset} twice");
             }
         }
         assert!(pulled.next_offset > offset, "{:?} leads from {offset} to {}", pulled.status, pulled.next_offset);
@@ -229,6 +225,27 @@ pub fn check_holds(store: &MessageStore, messages: &[Stored], count: usize) {
             let found = found(store, stored.topic, key);
             assert!(found.len() == usize::from(there), "{key} is found {} times", found.len());
             assert!(found.iter().all(|bytes| *bytes == stored.bytes), "{key} leads to another message");
+        }
+    }
+}
+
+/// Every message is at its place in the log, and whatever queues and index lead to is the right one.
+pub fn check_serves_nothing_else(store: &MessageStore, messages: &[Stored]) {
+    for queue in QUEUES {
+        for (offset, bytes) in served(store, queue) {
+            let right =
+                |stored: &&Stored| (stored.topic, stored.queue_id, stored.queue_offset) == (queue.0, queue.1, offset);
+            assert!(
+                messages.iter().find(right).is_some_and(|it| it.bytes == bytes),
+                "{queue:?} at {offset}: another one"
+            );
+        }
+    }
+    for stored in messages {
+        assert!(store.record_at(stored.physical as i64).is_some_and(|bytes| bytes == stored.bytes));
+        for key in &stored.keys {
+            let found = found(store, stored.topic, key);
+            assert!(found.len() <= 1 && found.iter().all(|it| *it == stored.bytes), "{key} leads to another message");
         }
     }
 }
