@@ -41,7 +41,7 @@ pub fn mask(record: &[u8], by: By) -> Vec<u8> {
     }
     free(properties, record.len());
     // The system flag, but for the two bits that say how long the hosts are.
-    may[36..40].copy_from_slice(&[0xFF, 0xFF, 0xFF, 0xFF & !0x30]);
+    may[36..40].copy_from_slice(&[0xFF, 0xFF, 0xFF, !0x30]);
     if by == By::Queue {
         // The tag, from the end of the property before it to its own end.
         let text = &record[properties..];
