@@ -289,7 +289,7 @@ impl Connection {
                 let told: PullAnswer = answer.header().expect("an answer to a pull");
                 let found = answer.code == response::SUCCESS;
                 messages += if found { (told.next_begin_offset - *offset) as u64 } else { 0 };
-                offsets[queue] =
+                *offset =
                     if found && told.next_begin_offset < told.max_offset { told.next_begin_offset } else { 0 };
             }
         }

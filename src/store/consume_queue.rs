@@ -387,6 +387,7 @@ impl ConsumeQueue {
         // Nothing is left to write, for a flush that has the queue on its list.
         inner.tail_start = inner.written;
         inner.files.close();
+        self.queues.space.changed.store(true, Ordering::Relaxed);
         Ok(self.queues.space.disk.remove_dirs(&self.dir())?)
     }
 }

@@ -53,14 +53,28 @@ impl Deleted {
         let mut changed = topics.clone();
         changed.retain(|_, end| *end > log_min);
         changed.insert(topic.to_owned(), end);
+        self.write(&changed)?;
+        *topics = changed;
+        Ok(())
+    }
+
+    /// The log was found to end at `log_end`: what is stored there from now on is new.
+    pub fn cut(&self, log_end: u64) -> Result<(), StoreError> {
+        let mut topics = self.topics.lock();
+        if topics.values().any(|end| *end > log_end) {
+            topics.values_mut().for_each(|end| *end = log_end.min(*end));
+            self.write(&topics)?;
+        }
+        Ok(())
+    }
+
+    fn write(&self, topics: &BTreeMap<String, u64>) -> Result<(), StoreError> {
         let mut text = String::new();
-        for (topic, end) in &changed {
+        for (topic, end) in topics {
             // Writing to a string cannot fail.
             _ = writeln!(text, "{end} {topic}");
         }
-        self.file.write(text.as_bytes()).map_err(failed("write", &self.file))?;
-        *topics = changed;
-        Ok(())
+        self.file.write(text.as_bytes()).map_err(failed("write", &self.file))
     }
 }
 

@@ -113,8 +113,10 @@ impl Parts {
         if let Some(index) = &self.index {
             index.link().inspect_err(|error| self.health.index_trouble(Some(error.to_string())))?;
         }
-        let least = if thorough { 0 } else { self.config.flush_consume_queue_least_pages.max(1) * PAGE };
         let queues = &self.queues.queues;
+        // That queues can be written again is known only once what could not be written is.
+        let all = thorough || queues.health.has_queue_trouble();
+        let least = if all { 0 } else { self.config.flush_consume_queue_least_pages.max(1) * PAGE };
         let busy = std::mem::take(&mut *queues.busy.lock());
         let mut dirty = Vec::new();
         let mut still_busy = Vec::with_capacity(busy.len());
@@ -163,7 +165,7 @@ impl Parts {
 
     fn sync_queues(&self, dirty: &[PathBuf]) -> Result<(), StoreError> {
         let space = &self.queues.queues.space;
-        if space.created.swap(false, Ordering::Relaxed) || dirty.len() > MANY_FILES {
+        if space.changed.swap(false, Ordering::Relaxed) || dirty.len() > MANY_FILES {
             return Ok(space.disk.sync_file_system(&space.dir)?);
         }
         // A file that is gone meanwhile belonged to a deleted topic.

@@ -253,7 +253,8 @@ impl IndexFile {
                 self.slots.store_u32(&self.file, slot, head);
             }
         }
-        if number != stated {
+        // The header may have come further than its entries did.
+        if number != stated || header.end_physical != last_physical {
             header.end_ms = header.begin_ms + i64::from(last_seconds) * 1000;
             header.end_physical = last_physical;
         }

@@ -54,9 +54,13 @@ pub(crate) struct LogFile {
 }
 
 impl LogFile {
-    /// Makes the file that starts at `start` of the log, sparse.
+    /// Makes the file that starts at `start` of the log, sparse. Its name and length are durable before anything is in
+    /// it, or a crash could leave a log with a hole in its row of files.
     pub fn create(disk: &Disk, dir: &Path, start: u64, size: u64) -> Result<Self, StoreError> {
-        Self::map(disk.create(dir.join(file_name(start)), size)?, start, size, 0)
+        let file = disk.create(dir.join(file_name(start)), size)?;
+        file.sync()?;
+        disk.sync_dir(dir)?;
+        Self::map(file, start, size, 0)
     }
 
     /// Opens a file of which the first `written` bytes are good.

@@ -73,14 +73,14 @@ pub(crate) struct QueueSpace {
     /// Entries of a file.
     pub per_file: i64,
     open_files: Arc<AtomicUsize>,
-    /// Files were made since the file system was last synced as a whole.
-    pub created: AtomicBool,
+    /// Files were made, removed or cut since the file system was last synced as a whole.
+    pub changed: AtomicBool,
 }
 
 impl QueueSpace {
     pub fn new(disk: Disk, dir: PathBuf, file_bytes: u64) -> Self {
         let per_file = file_bytes.div_ceil(ENTRY_LEN as u64) as i64;
-        Self { disk, dir, per_file, open_files: Arc::default(), created: AtomicBool::new(false) }
+        Self { disk, dir, per_file, open_files: Arc::default(), changed: AtomicBool::new(false) }
     }
 
     /// Bytes of a file.
@@ -174,7 +174,7 @@ impl QueueFiles {
                 space.disk.create(path, 0)?
             }
         };
-        space.created.store(true, Ordering::Relaxed);
+        space.changed.store(true, Ordering::Relaxed);
         if at > first {
             file.write_at(0, &QueueEntry::BLANK.encode().repeat((at - first) as usize))?;
         }

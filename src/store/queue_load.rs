@@ -7,7 +7,10 @@ use crate::{
     queue_table::QueueTable,
 };
 use base::disk::DiskFile;
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::Ordering,
+};
 
 /// Files at the end of a queue that are read entry by entry after a crash, as Apache does.
 const CHECKED_FILES: usize = 3;
@@ -221,11 +224,14 @@ impl FoundQueue {
         }
         while let Some((first, path)) = self.files.last().filter(|(first, _)| *first >= self.end.max(self.first + 1)) {
             tracing::debug!(first, "removing an empty consume queue file");
+            space.changed.store(true, Ordering::Relaxed);
             space.disk.remove_file(path)?;
             self.files.pop();
         }
         if let Some((first, path)) = self.files.last() {
             let file = space.disk.open(path.clone())?;
+            // A clean stop is to sync this too.
+            space.changed.store(true, Ordering::Relaxed);
             file.set_len((self.end - first) as u64 * ENTRY_LEN as u64)?;
             file.set_len(space.file_bytes())?;
         }

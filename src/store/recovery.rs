@@ -44,7 +44,7 @@ pub(crate) fn open(config: StoreConfig, clock: Clock, lock: &StoreLock) -> Resul
     let without_index = config.message_index_enable && !config.index_path().exists();
     let delay_levels_ms = config.delay_levels_ms()?;
     let space = QueueSpace::new(disk.clone(), config.queue_path(), config.mapped_file_size_consume_queue);
-    disk.create_dirs(&config.commit_log_path())?;
+    disk.create_dirs_for_good(&config.commit_log_path())?;
     let checkpoint = Checkpoint::open(disk, config.checkpoint_path())?;
     let health = Arc::new(Health::default());
 
@@ -83,6 +83,12 @@ pub(crate) fn open(config: StoreConfig, clock: Clock, lock: &StoreLock) -> Resul
     };
     let missing = Missing { queues_from, index_from, end };
 
+    if lock.after_abort {
+        // What was read may be in the system's cache only, and the checkpoint is about to say that it is on the disk.
+        for file in files.iter().filter(|file| file.start + size > from) {
+            disk.open(file.path.clone())?.sync()?;
+        }
+    }
     // What the checkpoint said may be more than there is from now on; noted before anything is taken away.
     let rebuilds = without_index || rebuild_queues;
     if let Some(marks) = checkpoint.marks().or_else(|| rebuilds.then(Marks::default)) {
@@ -96,14 +102,9 @@ pub(crate) fn open(config: StoreConfig, clock: Clock, lock: &StoreLock) -> Resul
         disk.create_dirs(&config.index_path())?;
     }
     disk.sync_dir(&config.root_dir)?;
-    if lock.after_abort {
-        // What was read may be in the system's cache only, and the log is about to say that it is on the disk.
-        for file in files.iter().filter(|file| file.start + size > from) {
-            disk.open(file.path.clone())?.sync()?;
-        }
-    }
     cut_log(&config, &mut files, end, lock.after_abort)?;
     let deleted = Deleted::open(disk, &config.root_dir)?;
+    deleted.cut(end)?;
     let mut removed = Vec::new();
     let mut queues = Vec::with_capacity(found_queues.len());
     for mut queue in found_queues {
@@ -301,6 +302,8 @@ fn cut_log(config: &StoreConfig, files: &mut Vec<FoundFile>, end: u64, after_abo
     while let Some(file) = files.last().filter(|file| file.start > end) {
         tracing::warn!(file = %file.path.display(), end, "removing a log file behind the end of the log");
         config.disk.remove_file(&file.path)?;
+        // Each for good before the next: of a log with a hole nobody knows where it ends.
+        config.disk.sync_dir(&config.commit_log_path())?;
         files.pop();
     }
     let Some(file) = files.last().filter(|file| end < file.start + size) else { return Ok(()) };

@@ -135,6 +135,9 @@ impl Scan<'_> {
                         if self.check_crc && (record.whole_crc_holds() == Some(false) || !record.crc_holds()) {
                             return unsound(offset, "the record is not what its CRC says");
                         }
+                        if self.check_crc && offset >= self.synced && !record.rest_holds() {
+                            return unsound(offset, "topic or properties are not all there");
+                        }
                         visit(&record)?;
                         offset += record.size();
                         continue;

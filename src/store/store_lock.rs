@@ -24,7 +24,7 @@ impl StoreLock {
     /// # Errors
     /// [`StoreError::InUse`] if another store has it, in this process or another, ours or Apache's.
     pub fn take(disk: &Disk, root_dir: &Path) -> Result<Self, StoreError> {
-        disk.create_dirs(root_dir)?;
+        disk.create_dirs_for_good(root_dir)?;
         let abort = StoreConfig::abort_path(root_dir);
         let left = disk.read_small(&abort)?;
         let in_use = || {

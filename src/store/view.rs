@@ -123,6 +123,15 @@ impl<'a> RecordView<'a> {
         whole_crc(self.bytes, self.properties)
     }
 
+    /// Whether topic and properties, which this CRC does not cover, have no zeros where a sector that never reached the
+    /// disk would leave them: anywhere in the topic, at the end of a sector or of the record in the properties.
+    pub fn rest_holds(&self) -> bool {
+        const SECTOR: u64 = 512;
+        let start = self.physical_offset() as u64 + self.size() - self.properties.len() as u64;
+        let mut ends = (start + 1..).zip(self.properties).filter(|(end, _)| end.is_multiple_of(SECTOR));
+        !self.topic.contains(&0) && self.properties.last() != Some(&0) && ends.all(|(_, byte)| *byte != 0)
+    }
+
     /// Whether the body is what the CRC was computed from.
     pub fn crc_holds(&self) -> bool {
         body_crc(self.body) == i32_at(self.bytes, 8) as u32

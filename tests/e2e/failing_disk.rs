@@ -2,122 +2,18 @@
 //! started again on a disk that works. The faults are planted by `RMQ_TEST_FAIL`, see `commands/crash_points.rs`.
 
 use crate::{
-    cluster::scratch,
-    ledger::{GROUP, Ledger, Queue, offset_in, pull, query_offset},
-    lone::{Lone, SMALL_AND_BUSY, SMALL_INDEX},
-    process::Background,
-    wire::{Wire, new_topic},
+    harmed::{Harmed, did_not_panic, refuses},
+    ledger::{GROUP, offset_in, pull, query_offset},
+    wire::new_topic,
 };
-use protocol::{Command, code::response, pull::PullAnswer};
+use protocol::{code::response, pull::PullAnswer};
 use rustix::process::Signal;
-use std::{
-    fs,
-    path::PathBuf,
-    time::{Duration, Instant},
-};
-use tempfile::TempDir;
-
-/// What an unhealthy disk may cost once it is healthy again.
-const RECOVERS_WITHIN: Duration = Duration::from_secs(10);
-
-/// A broker and what it promised.
-struct Case {
-    lone: Lone,
-    ledger: Ledger,
-    queue: Queue,
-    /// When these exist, calls fail, and fail no more.
-    from: PathBuf,
-    until: PathBuf,
-    dir: TempDir,
-}
-
-impl Case {
-    fn new(more: &str) -> Self {
-        let dir = scratch();
-        let lone = Lone::new(dir.path(), &format!("{SMALL_AND_BUSY}syncFlushTimeout=600000\n{more}"));
-        let (from, until) = (dir.path().join("from"), dir.path().join("until"));
-        Self { lone, ledger: Ledger::default(), queue: ("T".into(), 1), from, until, dir }
-    }
-
-    /// Starts it; calls fail by `rule` once [`Case::fail`] is called, until [`Case::heal`] is.
-    #[track_caller]
-    fn start(&self, rule: &str) -> Background {
-        let path = |path: &PathBuf| path.to_str().expect("it is UTF-8").to_owned();
-        let (from, until) = (path(&self.from), path(&self.until));
-        let broker =
-            self.lone.start(&[("RMQ_TEST_FAIL", rule), ("RMQ_TEST_FAIL_FROM", &from), ("RMQ_TEST_FAIL_UNTIL", &until)]);
-        assert_eq!(self.lone.connect().call(new_topic("T")).code, response::SUCCESS);
-        self.ledger.topic_made("T");
-        broker
-    }
-
-    fn fail(&self) {
-        fs::write(&self.from, "").expect("the directory is writable");
-    }
-
-    fn heal(&self) {
-        fs::write(&self.until, "").expect("the directory is writable");
-    }
-
-    /// Sends until a send is refused; returns that answer.
-    #[track_caller]
-    fn send_until_refused(&self, wire: &mut Wire) -> Command {
-        let deadline = Instant::now() + crate::process::PATIENCE;
-        loop {
-            let answers = self.ledger.send(wire, &self.queue, 8);
-            let mut after = answers.into_iter().skip_while(|answer| answer.code == response::SUCCESS);
-            if let Some(refused) = after.next() {
-                return refused;
-            }
-            assert!(Instant::now() < deadline, "nothing was refused");
-        }
-    }
-
-    /// Sends until a send is acknowledged.
-    #[track_caller]
-    fn accepts_again(&self, broker: &Background, wire: &mut Wire) {
-        let begin = Instant::now();
-        broker.until("accepts again", || {
-            self.ledger.send(wire, &self.queue, 1).iter().all(|answer| answer.code == response::SUCCESS)
-        });
-        assert!(begin.elapsed() < RECOVERS_WITHIN, "it took {:?}", begin.elapsed());
-    }
-
-    /// Started on a disk that works, it has all that it acknowledged, and goes on.
-    #[track_caller]
-    fn has_all_after_a_restart(&self) {
-        self.ledger.crashed();
-        self.ledger.forget_what_was_found();
-        let mut broker = self.lone.start(&[]);
-        let mut wire = self.lone.connect();
-        assert!(self.ledger.find_all(&mut wire), "{}", broker.log());
-        for answer in self.ledger.send(&mut wire, &self.queue, 8) {
-            assert_eq!(answer.code, response::SUCCESS, "{:?}", answer.remark);
-        }
-        assert!(broker.terminate().success(), "{}", broker.log());
-        self.ledger.check_files(&self.lone.store, SMALL_INDEX);
-    }
-}
-
-/// An answer that refuses, and says why.
-#[track_caller]
-fn refuses(answer: &Command, words: &[&str]) {
-    let remark = answer.remark.as_deref().unwrap_or_default();
-    assert_eq!(answer.code, response::SERVICE_NOT_AVAILABLE, "{remark}");
-    for word in words {
-        assert!(remark.contains(word), "the remark lacks {word:?}: {remark}");
-    }
-}
-
-#[track_caller]
-fn did_not_panic(broker: &Background) {
-    assert!(!broker.log().contains("panicked"), "{}", broker.log());
-}
+use std::fs;
 
 /// After one failed sync of the log nothing is acknowledged any more, whether or not later ones would succeed.
 fn nothing_is_acknowledged_after_a_failed_sync(mode: &str, rule: &str) {
     const WHY: [&str; 3] = ["sync", "commitlog", "Input/output error"];
-    let case = Case::new(&format!("flushDiskType={mode}\n"));
+    let case = Harmed::new(&format!("flushDiskType={mode}\n"));
     case.fail();
     let mut broker = case.start(rule);
     let (mut wire, mut other) = (case.lone.connect(), case.lone.connect());
@@ -156,7 +52,7 @@ fn after_a_failed_sync_of_the_log_an_asynchronous_broker_acknowledges_nothing_ei
 }
 
 /// The times that the checkpoint gives for log, queues and index.
-fn checkpoint(case: &Case) -> [i64; 3] {
+fn checkpoint(case: &Harmed) -> [i64; 3] {
     let bytes = fs::read(case.lone.store.join("checkpoint")).expect("a started broker has one");
     [0, 8, 16].map(|at| i64::from_be_bytes(bytes[at..at + 8].try_into().expect("eight bytes")))
 }
@@ -164,7 +60,7 @@ fn checkpoint(case: &Case) -> [i64; 3] {
 #[test]
 fn the_checkpoint_does_not_vouch_for_queues_that_could_not_be_synced() {
     for rule in ["EIO:sync-all:consumequeue:1", "EIO:sync-all:consumequeue:1+,EIO:sync:consumequeue:1+"] {
-        let case = Case::new("");
+        let case = Harmed::new("");
         let mut broker = case.start(rule);
         let mut wire = case.lone.connect();
         case.ledger.send(&mut wire, &case.queue, 8);
@@ -190,7 +86,7 @@ fn the_checkpoint_does_not_vouch_for_queues_that_could_not_be_synced() {
 
 /// While calls fail, sends are refused with a reason that names the file; then they are accepted again.
 fn refused_until_healed(rule: &str, words: &[&str]) {
-    let case = Case::new("");
+    let case = Harmed::new("");
     let mut broker = case.start(rule);
     let mut wire = case.lone.connect();
     case.ledger.send(&mut wire, &case.queue, 50);
@@ -221,7 +117,7 @@ fn while_the_disk_takes_no_more_sends_are_refused_with_the_file_and_the_reason()
 
 #[test]
 fn a_reader_skips_nothing_while_files_cannot_be_opened() {
-    let case = Case::new("");
+    let case = Harmed::new("");
     let mut broker = case.start("");
     case.ledger.send(&mut case.lone.connect(), &case.queue, 200);
     assert!(broker.terminate().success(), "{}", broker.log());
@@ -239,7 +135,7 @@ fn a_reader_skips_nothing_while_files_cannot_be_opened() {
 
 #[test]
 fn tables_that_could_not_be_saved_are_saved_once_the_disk_takes_them() {
-    let case = Case::new("");
+    let case = Harmed::new("");
     let mut broker = case
         .start("ENOSPC:write:topics.json:1+,EIO:rename:consumerOffset.json:1+,EROFS:create:subscriptionGroup.json:1+");
     let mut wire = case.lone.connect();
@@ -266,12 +162,11 @@ fn tables_that_could_not_be_saved_are_saved_once_the_disk_takes_them() {
     assert!(case.ledger.find_all(&mut wire));
     assert_eq!(offset_in(&wire.call(query_offset(&case.queue))), Some(5));
     assert!(broker.terminate().success());
-    drop(case.dir);
 }
 
 #[test]
 fn what_is_no_fault_is_refused_at_the_start() {
-    let case = Case::new("");
+    let case = Harmed::new("");
     for (name, value, wrong) in [
         ("RMQ_TEST_FAIL", "EIO:sink:commitlog:1", "sink"),
         ("RMQ_TEST_FAIL", "EIO:sync:commitlog:1,EODD:sync:commitlog:1", "EODD"),

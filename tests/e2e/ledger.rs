@@ -147,6 +147,11 @@ impl Ledger {
     /// The answer to a send of these messages: notes what it acknowledges.
     #[track_caller]
     pub fn answered(&self, queue: &Queue, ids: &[u64], answer: &Command) {
+        // What was appended and then not synced is refused too, and is there nevertheless.
+        let unsynced = answer.remark.as_deref().is_some_and(|remark| remark.contains("sync"));
+        if answer.code == response::SERVICE_NOT_AVAILABLE && !unsynced {
+            ids.iter().for_each(|id| self.history.refused(&id.to_string()));
+        }
         if answer.code != response::SUCCESS {
             return;
         }

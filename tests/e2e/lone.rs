@@ -1,8 +1,8 @@
 //! A broker without a name server, started again and again on one store: for what happens to its process and its disk.
 
 use crate::{
-    cluster::{broker_conf, free_port, rmq},
-    process::Background,
+    cluster::{at_home, broker_conf, free_port, rmq},
+    process::{Background, RMQ},
     wire::{Wire, ask},
 };
 use protocol::code::request;
@@ -18,8 +18,10 @@ pub struct Lone {
     pub addr: String,
     /// Its settings.
     pub conf: PathBuf,
-    /// Its store.
+    /// Its store, as this process sees it.
     pub store: PathBuf,
+    /// A command that runs it, given as arguments, in other circumstances; empty for none.
+    pub within: Vec<String>,
     home: PathBuf,
 }
 
@@ -36,12 +38,26 @@ impl Lone {
         let port = free_port();
         let conf = home.join("broker.conf");
         std::fs::write(&conf, broker_conf(home, port) + more).expect("the directory is writable");
-        Self { addr: format!("127.0.0.1:{port}"), conf, store: home.join("store"), home: home.to_owned() }
+        Self {
+            addr: format!("127.0.0.1:{port}"),
+            conf,
+            store: home.join("store"),
+            within: Vec::new(),
+            home: home.to_owned(),
+        }
     }
 
     /// The command that runs it.
     pub fn command(&self) -> Command {
-        let mut command = rmq(&self.home);
+        let mut command = match self.within.split_first() {
+            None => rmq(&self.home),
+            Some((program, arguments)) => {
+                let mut command = Command::new(program);
+                at_home(&mut command, &self.home);
+                command.args(arguments).arg(RMQ);
+                command
+            }
+        };
         command.args(["broker", "-c"]).arg(&self.conf);
         command
     }

@@ -11,6 +11,8 @@ mod cluster;
 mod cluster_command;
 mod cpp;
 mod failing_disk;
+mod full_disk;
+mod harmed;
 mod hostile;
 mod kill;
 mod ledger;
