@@ -1,4 +1,5 @@
-//! What one broker does on this machine: sends per second, broker CPU per send, cold start, memory, binary size.
+//! What one broker does on this machine: sends per second, broker CPU per send, cold start, memory, binary size; and what
+//! it costs to check the CRC of what is read.
 //!
 //! `cargo bench --bench baseline` prints one table. The load is a closed loop over one connection with a fixed number
 //! of requests in flight, each a SEND_MESSAGE_V2 (310) as a Java client sends it. CPU is the broker's own, from
@@ -8,7 +9,15 @@
 //! a ratio from one run holds where figures of two runs cannot be compared.
 
 use bytes::BytesMut;
-use protocol::{Command, code::request, code::response, frame, heartbeat::java_hash, send::SendHeader};
+use protocol::{
+    Command,
+    code::request,
+    code::response,
+    frame,
+    heartbeat::java_hash,
+    pull::{Pull, PullAnswer, pull_flag},
+    send::SendHeader,
+};
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
@@ -73,6 +82,44 @@ fn main() {
         );
     }
     println!("private memory after   {:>10.1} MiB", broker.private_kib() as f64 / 1024.0);
+    drop(broker);
+    reading(rmq);
+}
+
+/// Pulls the same messages from a broker that checks them and from one that does not, in turns.
+fn reading(rmq: &str) {
+    const MESSAGES: u64 = 100_000;
+    let dirs = [(); 2].map(|()| tempfile::tempdir().expect("a temporary folder"));
+    let brokers = [("checked", "true", &dirs[0]), ("unchecked", "false", &dirs[1])].map(|(name, value, dir)| {
+        let broker = Broker::start_with(rmq, dir.path(), &format!("checkCRCOnRead={value}\n"));
+        let mut connection = broker.target().connect();
+        let mut sent = 0;
+        while sent < MESSAGES {
+            sent += connection.send(64, ROUND / 5).messages;
+        }
+        (name, broker, Vec::new())
+    });
+    let mut brokers = Vec::from(brokers);
+    for _ in 0..2 * ROUNDS {
+        for (_, broker, samples) in &mut brokers {
+            let mut connection = broker.target().connect();
+            connection.pull(ROUND / 10);
+            let cpu = broker.target().cpu_ticks();
+            let mut sample = connection.pull(ROUND);
+            sample.cpu_us =
+                (broker.target().cpu_ticks() - cpu) as f64 * 1e6 / TICKS_PER_SECOND / sample.messages as f64;
+            samples.push(sample);
+        }
+    }
+    println!("{:>19} {:>12} {:>14}", "pulls of 32", "msg/s median", "broker µs/msg");
+    for (name, _, samples) in &brokers {
+        let rates: Vec<f64> = samples.iter().map(|sample| sample.messages as f64 / sample.seconds).collect();
+        let cpu: Vec<f64> = samples.iter().map(|sample| sample.cpu_us).collect();
+        println!("{name:>19} {:>12.0} {:>14.3}", median(&rates), median(&cpu));
+    }
+    let ratios: Vec<f64> =
+        brokers[0].2.iter().zip(&brokers[1].2).map(|(with, without)| with.cpu_us / without.cpu_us).collect();
+    println!("CPU, checked : unchecked   {:.3}   ({})", median(&ratios), spread(&ratios));
 }
 
 /// The broker to compare with, if the command line names one.
@@ -101,10 +148,14 @@ struct Broker {
 
 impl Broker {
     fn start(rmq: &str, dir: &Path) -> Self {
+        Self::start_with(rmq, dir, "")
+    }
+
+    fn start_with(rmq: &str, dir: &Path, settings: &str) -> Self {
         let port = free_port();
         let conf = dir.join("broker.conf");
         let store = dir.join("store");
-        let text = format!("brokerIP1=127.0.0.1\nlistenPort={port}\nstorePathRootDir={}\n", store.display());
+        let text = format!("brokerIP1=127.0.0.1\nlistenPort={port}\nstorePathRootDir={}\n{settings}", store.display());
         fs::write(&conf, text).expect("a writable folder");
         let mut process = Process::new(rmq)
             .args(["broker", "-c"])
@@ -210,6 +261,50 @@ impl Connection {
             }
         }
         Sample { messages, seconds: start.elapsed().as_secs_f64(), p50_us: median(&latencies), cpu_us: 0.0 }
+    }
+}
+
+impl Connection {
+    /// Pulls the four queues from front to back, again and again, for `time`.
+    fn pull(&mut self, time: Duration) -> Sample {
+        let (mut messages, mut offsets, start) = (0, [0i64; 4], Instant::now());
+        while start.elapsed() < time {
+            for (queue, offset) in offsets.iter_mut().enumerate() {
+                let header = Pull {
+                    consumer_group: "bench".to_owned(),
+                    topic: "BenchmarkTest".to_owned(),
+                    queue_id: queue as i32,
+                    queue_offset: *offset,
+                    max_msg_nums: 32,
+                    sys_flag: pull_flag::SUBSCRIPTION,
+                    commit_offset: 0,
+                    suspend_timeout_millis: 0,
+                    subscription: Some("*".to_owned()),
+                    sub_version: 0,
+                    expression_type: None,
+                };
+                let request = Command::request(request::PULL_MESSAGE).with_header(&header);
+                self.stream.write_all(&frame::encode(&request).expect("small")).expect("the broker reads");
+                let answer = self.receive();
+                let told: PullAnswer = answer.header().expect("an answer to a pull");
+                let found = answer.code == response::SUCCESS;
+                messages += if found { (told.next_begin_offset - *offset) as u64 } else { 0 };
+                *offset = if found && told.next_begin_offset < told.max_offset { told.next_begin_offset } else { 0 };
+            }
+        }
+        Sample { messages, seconds: start.elapsed().as_secs_f64(), p50_us: f64::NAN, cpu_us: 0.0 }
+    }
+
+    fn receive(&mut self) -> Command {
+        loop {
+            if let Some(answer) = frame::decode(&mut self.input).expect("well-formed answers") {
+                return answer;
+            }
+            let mut chunk = [0; 65536];
+            let read = self.stream.read(&mut chunk).expect("the broker answers");
+            assert!(read > 0, "the broker closed the connection");
+            self.input.extend_from_slice(&chunk[..read]);
+        }
     }
 }
 

@@ -99,11 +99,12 @@ pub fn run(arguments: Arguments, log_level: Option<log::Level>) -> Result<(), Fa
         .transpose()
         .map_err(|error| Failure::new(Kind::Usage, error))?;
     let name = config.broker_name.clone();
+    let disk = disk()?;
     server::run(
         log_level,
         &notices,
         async {
-            let broker = Broker::start(config, names, base::Clock::System, &base::Disk::default()).await;
+            let broker = Broker::start(config, names, base::Clock::System, &disk).await;
             broker.map_err(|error| Failure::new(Kind::Failed, error))
         },
         |broker: &Arc<Broker>| boot_line(&name, &broker.advertised().to_string(), names_at.as_deref()),
@@ -112,6 +113,14 @@ pub fn run(arguments: Arguments, log_level: Option<log::Level>) -> Result<(), Fa
             stopped.map_err(|error| Failure::new(Kind::Failed, format!("the stop was not clean: {error}")))
         },
     )
+}
+
+/// The file system; in builds for tests with what a test plants there.
+fn disk() -> Result<base::Disk, Failure> {
+    #[cfg(debug_assertions)]
+    return crate::crash_points::disk();
+    #[cfg(not(debug_assertions))]
+    Ok(base::Disk::default())
 }
 
 /// What Apache RocketMQ prints, word by word: scripts wait for it.

@@ -80,14 +80,23 @@ pub fn run<S>(
 struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
+    /// Listened for and never looked at: a file that may not grow is an error of the write, and not the end.
+    _file_too_large: tokio::signal::unix::Signal,
 }
+
+/// SIGXFSZ: a file would grow past RLIMIT_FSIZE.
+const FILE_TOO_LARGE: i32 = rustix::process::Signal::XFSZ.as_raw();
 
 impl Signals {
     fn listen() -> Result<Self, Failure> {
         let listen = |kind| {
             signal(kind).map_err(|error| Failure::new(Kind::Failed, format!("cannot listen for signals: {error}")))
         };
-        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            _file_too_large: listen(SignalKind::from_raw(FILE_TOO_LARGE))?,
+        })
     }
 
     async fn next(&mut self) -> &'static str {

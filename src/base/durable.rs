@@ -1,7 +1,7 @@
 //! Small files that are replaced as a whole: the old content or the new, never neither.
 //!
 //! `write`: temporary file → fsync → keep the old content as `NAME.bak` → rename → fsync of the folder.
-//! `read`: the file itself, or its `.bak` when the file is missing, empty or not accepted by the caller.
+//! `read`: the file itself, or its `.bak` when the file is missing, empty, on a bad sector or not accepted by the caller.
 
 use crate::disk::{Disk, DiskError};
 use std::{
@@ -72,6 +72,8 @@ impl DurableFile {
         let load = |path: &Path| self.disk.read_small(path)?.map(|content| accept(&content)).transpose();
         let first = match load(&self.path) {
             Ok(Some(value)) => return Ok(Some(value)),
+            // Too many open files, no permission, …: that says nothing of the content, which may be newer than the .bak.
+            Err(error) if error.get_ref().and_then(|it| it.downcast_ref()).is_some_and(passes) => return Err(error),
             other => other,
         };
         let file = self.path.display();
@@ -89,6 +91,11 @@ impl DurableFile {
             (second, Ok(_)) => second,
         }
     }
+}
+
+/// Whether a file that could not be read may be good all the same: the system failed, and not the place it lies on.
+fn passes(error: &DiskError) -> bool {
+    error.source.raw_os_error() != Some(rustix::io::Errno::IO.raw_os_error())
 }
 
 fn replace(disk: &Disk, path: &Path, content: &[u8]) -> Result<(), DiskError> {

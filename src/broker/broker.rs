@@ -151,10 +151,13 @@ impl Broker {
             me.announcer.run(|| me.announcement(), period, shutdown).await;
         });
         let me = self.clone();
-        self.tasks.every("save offsets", Duration::from_millis(config.flush_consumer_offset_interval_ms), move || {
-            if let Err(error) = me.offsets.save() {
-                tracing::error!(%error, "cannot save consumer offsets; trying again later");
-            }
+        self.tasks.every("save tables", Duration::from_millis(config.flush_consumer_offset_interval_ms), move || {
+            // Topics and groups are saved as they change; here, if that failed.
+            me.saved([
+                ("offsets", me.offsets.save()),
+                ("topics", me.topics.save_again()),
+                ("groups", me.groups.save_again()),
+            ]);
         });
         let me = self.clone();
         self.tasks.every("note rates", RATES_PERIOD, move || me.rates.note(&me.store.stats(), me.clock.now_ms()));
@@ -173,14 +176,16 @@ impl Broker {
         if !self.tasks.stop(STOP_DEADLINE).await {
             tracing::warn!("some connections did not end within {} s", STOP_DEADLINE.as_secs());
         }
-        for (what, saved) in
-            [("offsets", self.offsets.save()), ("topics", self.topics.save()), ("groups", self.groups.save())]
-        {
+        self.saved([("offsets", self.offsets.save()), ("topics", self.topics.save()), ("groups", self.groups.save())]);
+        self.store.close()
+    }
+
+    fn saved(&self, tables: [(&str, io::Result<()>); 3]) {
+        for (table, saved) in tables {
             if let Err(error) = saved {
-                tracing::error!(what, %error, "cannot save a table");
+                tracing::error!(%error, "cannot save the {table}");
             }
         }
-        self.store.close()
     }
 
     /// The settings as they are now.

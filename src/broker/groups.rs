@@ -10,7 +10,13 @@ use protocol::{
     loose_json,
     topic::{self, GroupConfig, GroupTable},
 };
-use std::{io, sync::Arc};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 /// Groups that clients and tools of Apache RocketMQ take for granted.
 const OWN: [&str; 6] = [
@@ -29,6 +35,8 @@ pub struct Groups {
     table: RwLock<GroupTable>,
     auto_create: bool,
     file: DurableFile,
+    /// The last try to write the file failed.
+    unsaved: AtomicBool,
     clock: Clock,
 }
 
@@ -47,7 +55,7 @@ impl Groups {
                 ..GroupConfig::default()
             });
         }
-        Ok(Self { table: RwLock::new(table), auto_create, file, clock })
+        Ok(Self { table: RwLock::new(table), auto_create, file, unsaved: AtomicBool::new(false), clock })
     }
 
     /// The group, created if that is allowed.
@@ -104,9 +112,27 @@ impl Groups {
         save(&self.file, &self.table.read())
     }
 
+    /// Writes the table to its file if the last try to failed.
+    ///
+    /// # Errors
+    /// As [`Groups::save`]; the next call tries again.
+    pub fn save_again(&self) -> io::Result<()> {
+        if !self.unsaved.swap(false, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let saved = self.save();
+        if saved.is_err() {
+            self.unsaved.store(true, Ordering::Release);
+        } else {
+            tracing::info!(file = %self.file.path().display(), "saved after all");
+        }
+        saved
+    }
+
     fn changed(&self, table: &mut GroupTable) {
         table.data_version.next(self.clock.now_ms());
         if let Err(error) = save(&self.file, table) {
+            self.unsaved.store(true, Ordering::Release);
             tracing::error!(file = %self.file.path().display(), %error, "cannot save the groups");
         }
     }

@@ -137,6 +137,8 @@ impl Reading {
             | PullStatus::OffsetFoundNull
             | PullStatus::OffsetOverflowOne => response::PULL_NOT_FOUND,
             PullStatus::OffsetOverflowBadly | PullStatus::OffsetTooSmall => response::PULL_OFFSET_MOVED,
+            // A client then waits a while before it asks for the same again.
+            PullStatus::Unreadable => response::SYSTEM_ERROR,
         }
     }
 
@@ -211,6 +213,8 @@ fn remark(status: PullStatus) -> &'static str {
         PullStatus::NoSuchQueue => "NO_MATCHED_LOGIC_QUEUE",
         PullStatus::NoMessageInQueue => "NO_MESSAGE_IN_QUEUE",
         PullStatus::OffsetFoundNull => "OFFSET_FOUND_NULL",
+        // Not one of Apache's.
+        PullStatus::Unreadable => "the queue cannot be read now; the broker's log tells why",
         PullStatus::OffsetOverflowOne => "OFFSET_OVERFLOW_ONE",
         PullStatus::OffsetOverflowBadly => "OFFSET_OVERFLOW_BADLY",
         PullStatus::OffsetTooSmall => "OFFSET_TOO_SMALL",

@@ -10,7 +10,14 @@ use protocol::{
     loose_json,
     topic::{self, DataVersion, TopicConfig, TopicTable, perm},
 };
-use std::{collections::HashMap, io, sync::Arc};
+use std::{
+    collections::HashMap,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 /// Queues of a group's dead-letter topic.
 pub const DLQ_QUEUES: i32 = 1;
@@ -39,6 +46,8 @@ pub struct Topics {
     /// Topics of this broker's own making, which clients may not delete.
     system: Vec<String>,
     file: DurableFile,
+    /// The last try to write the file failed.
+    unsaved: AtomicBool,
     clock: Clock,
 }
 
@@ -71,7 +80,7 @@ impl Topics {
         if table.version.timestamp == 0 {
             table.version.timestamp = clock.now_ms();
         }
-        Ok(Self { table: RwLock::new(table), system, file, clock })
+        Ok(Self { table: RwLock::new(table), system, file, unsaved: AtomicBool::new(false), clock })
     }
 
     /// The topic of that name.
@@ -162,6 +171,23 @@ impl Topics {
         save(&self.file, &self.table.read())
     }
 
+    /// Writes the table to its file if the last try to failed.
+    ///
+    /// # Errors
+    /// As [`Topics::save`]; the next call tries again.
+    pub fn save_again(&self) -> io::Result<()> {
+        if !self.unsaved.swap(false, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let saved = self.save();
+        if saved.is_err() {
+            self.unsaved.store(true, Ordering::Release);
+        } else {
+            tracing::info!(file = %self.file.path().display(), "saved after all");
+        }
+        saved
+    }
+
     fn insert(&self, table: &mut Table, topic: TopicConfig) -> Arc<TopicConfig> {
         tracing::info!(
             topic = topic.topic_name,
@@ -178,7 +204,8 @@ impl Topics {
     fn changed(&self, table: &mut Table) {
         table.version.next(self.clock.now_ms());
         if let Err(error) = save(&self.file, table) {
-            // The table in memory counts; the next change or the clean stop writes it again.
+            // The table in memory counts, and is written again soon.
+            self.unsaved.store(true, Ordering::Release);
             tracing::error!(file = %self.file.path().display(), %error, "cannot save the topics");
         }
     }

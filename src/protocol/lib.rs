@@ -15,5 +15,6 @@ pub mod registration;
 pub mod route;
 pub mod send;
 pub mod topic;
+pub mod whole_crc;
 
 pub use command::{Body, Command, Encoding, Language};

@@ -6,7 +6,8 @@ use crate::{
 };
 use protocol::{
     properties::PROPERTY_SEPARATOR,
-    record::{BLANK_MIN_LEN, NewRecord, WHOLE_CRC_PLACE, encode_blank, place, seal},
+    record::{BLANK_MIN_LEN, NewRecord, encode_blank, place},
+    whole_crc::{WHOLE_CRC_PLACE, seal},
 };
 use std::{
     ops::Range,
@@ -175,12 +176,14 @@ pub(crate) struct Appender {
     /// Where the last one starts.
     last_record: u64,
     file: Option<Arc<LogFile>>,
+    /// Bytes behind `end` that a refused write may have left there.
+    unwiped: usize,
     pub closed: bool,
 }
 
 impl Appender {
     pub fn new(end: u64, last_record: u64, file: Option<Arc<LogFile>>) -> Self {
-        Self { end, last_record, file, closed: false }
+        Self { end, last_record, file, unwiped: 0, closed: false }
     }
 
     /// Where the next record goes.
@@ -191,6 +194,16 @@ impl Appender {
     /// Where the last record starts.
     pub fn last_record(&self) -> u64 {
         self.last_record
+    }
+
+    /// Makes zeros of what a refused write left behind the end: no later start is to take that for records, and least of
+    /// all behind records that were stored since.
+    pub fn wipe(&mut self) -> Result<(), StoreError> {
+        if let Some(file) = self.file.as_ref().filter(|_| self.unwiped > 0) {
+            file.write(self.end - file.start(), &vec![0; self.unwiped])?;
+            self.unwiped = 0;
+        }
+        Ok(())
     }
 
     /// The file in which `size` bytes and a filler fit at `end`; goes on to the next one if they do not.
@@ -224,6 +237,7 @@ impl Appender {
         placed: &mut Vec<Placed>,
     ) -> Result<(), StoreError> {
         parts.health.check()?;
+        self.wipe()?;
         batch.resolve(parts);
         let store_ms = parts.clock.now_ms();
         while placed.len() < batch.items.len() {
@@ -248,8 +262,8 @@ impl Appender {
             let items = &batch.items[first..placed.len()];
             let bytes = &batch.bytes[items[0].record.start..items[items.len() - 1].record.end];
             if let Err(error) = file.write(begin - file.start(), bytes) {
-                // Part of it may be written: no later start is to take that for records.
-                _ = file.write(begin - file.start(), &vec![0; bytes.len()]);
+                self.unwiped = bytes.len();
+                _ = self.wipe();
                 placed.truncate(first);
                 batch.queues.iter().for_each(|queue| queue.untake());
                 return Err(error);

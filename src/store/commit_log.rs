@@ -5,7 +5,7 @@
 use crate::{
     FlushDiskType, StoreConfig, StoreError,
     damage::{Damage, flaw},
-    mapped_file::LogFile,
+    mapped_file::{LogFile, file_name},
     queue_files::QueueEntry,
     view::{Found, RecordView, look, stated_size},
 };
@@ -80,7 +80,9 @@ impl CommitLog {
         if self.files.read().is_empty() {
             self.disk.create_dirs(&self.dir)?;
         }
-        let file = Arc::new(LogFile::create(&self.disk, &self.dir, start, self.file_size)?);
+        let file = LogFile::create(&self.disk, &self.dir, start, self.file_size);
+        // One that is left short would stop the next start.
+        let file = Arc::new(file.inspect_err(|_| _ = self.disk.remove_file(&self.dir.join(file_name(start))))?);
         self.files.write().push(file.clone());
         Ok(file)
     }

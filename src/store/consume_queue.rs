@@ -130,53 +130,60 @@ impl ConsumeQueue {
     /// The entry at `offset`; `None` if it is not stored.
     pub fn get(&self, offset: i64) -> Option<QueueEntry> {
         let mut one = Vec::with_capacity(1);
-        self.read(offset, 1, &mut one);
+        // What cannot be read is told where it is found out.
+        self.read(offset, 1, &mut one).ok()?;
         one.pop()
     }
 
     /// Appends at most `max` entries from `offset` on to `entries` and returns how many; 0 outside of the queue.
-    pub fn read(&self, offset: i64, max: usize, entries: &mut Vec<QueueEntry>) -> usize {
+    ///
+    /// # Errors
+    /// If a file cannot be read, and nothing was appended.
+    pub fn read(&self, offset: i64, max: usize, entries: &mut Vec<QueueEntry>) -> Result<usize, StoreError> {
         let end = self.max_offset();
         if offset < self.min_offset() || offset >= end {
-            return 0;
+            return Ok(0);
         }
         let before = entries.len();
         let stop = offset.saturating_add(i64::try_from(max).unwrap_or(i64::MAX)).min(end);
         let mut at = offset;
         let mut inner = self.inner.lock();
         while at < stop.min(inner.tail_start) {
-            let count = self.read_files(&mut inner, at, stop, entries);
-            if count == 0 {
-                return entries.len() - before;
+            match self.read_files(&mut inner, at, stop, entries) {
+                Ok(0) => return Ok(entries.len() - before),
+                Ok(count) => at += count,
+                Err(_) if entries.len() > before => return Ok(entries.len() - before),
+                Err(error) => return Err(error),
             }
-            at += count;
         }
         if let Some(from) = at.checked_sub(inner.tail_start).filter(|_| at < stop && !inner.deleted) {
             let to = (stop - inner.tail_start) as usize;
             entries.extend_from_slice(inner.tail.get(from as usize..to.min(inner.tail.len())).unwrap_or_default());
         }
-        entries.len() - before
+        Ok(entries.len() - before)
     }
 
-    fn read_files(&self, inner: &mut Inner, at: i64, stop: i64, entries: &mut Vec<QueueEntry>) -> i64 {
+    fn read_files(
+        &self,
+        inner: &mut Inner,
+        at: i64,
+        stop: i64,
+        entries: &mut Vec<QueueEntry>,
+    ) -> Result<i64, StoreError> {
         if inner.deleted {
-            return 0;
+            return Ok(0);
         }
         let mut buffer = [0; 64 * ENTRY_LEN];
         let wanted = (stop.min(inner.tail_start) - at).min(64) as usize * ENTRY_LEN;
         self.note_use(inner);
-        match inner.files.read(&self.queues.space, &self.dir(), at, &mut buffer[..wanted]) {
-            Ok(count) => {
-                let read = buffer[..count * ENTRY_LEN].chunks_exact(ENTRY_LEN).map_while(QueueEntry::decode);
-                let before = entries.len();
-                entries.extend(read);
-                (entries.len() - before) as i64
-            }
-            Err(error) => {
+        let count =
+            inner.files.read(&self.queues.space, &self.dir(), at, &mut buffer[..wanted]).inspect_err(|error| {
                 tracing::warn!(topic = &*self.topic, queue = self.id, offset = at, %error, "queue entries unreadable");
-                0
-            }
-        }
+            })?;
+        let read = buffer[..count * ENTRY_LEN].chunks_exact(ENTRY_LEN).map_while(QueueEntry::decode);
+        let before = entries.len();
+        entries.extend(read);
+        Ok((entries.len() - before) as i64)
     }
 
     fn dir(&self) -> PathBuf {
@@ -377,6 +384,8 @@ impl ConsumeQueue {
         let mut inner = self.inner.lock();
         inner.deleted = true;
         inner.tail = Vec::new();
+        // Nothing is left to write, for a flush that has the queue on its list.
+        inner.tail_start = inner.written;
         inner.files.close();
         self.queues.space.changed.store(true, Ordering::Relaxed);
         Ok(self.queues.space.disk.remove_dirs(&self.dir())?)

@@ -21,6 +21,14 @@ pub enum StoreError {
         /// The process that holds it, if it left its number.
         pid: Option<u32>,
     },
+    /// There is no store in the directory.
+    #[error("{}: {what}", dir.display())]
+    NoStore {
+        /// The directory.
+        dir: PathBuf,
+        /// What is there instead.
+        what: &'static str,
+    },
     /// The operating system refused a call.
     #[error(transparent)]
     Io(#[from] DiskError),
@@ -38,6 +46,9 @@ pub enum StoreError {
         /// The reason, with the file and the system's error.
         why: String,
     },
+    /// A sync of consume queues or index had failed.
+    #[error("consume queues or index may be on the disk in part: the next start completes them from the log")]
+    QueuesUnsynced,
     /// The store was closed.
     #[error("the store is closed")]
     Closed,

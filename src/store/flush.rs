@@ -113,8 +113,10 @@ impl Parts {
         if let Some(index) = &self.index {
             index.link().inspect_err(|error| self.health.index_trouble(Some(error.to_string())))?;
         }
-        let least = if thorough { 0 } else { self.config.flush_consume_queue_least_pages.max(1) * PAGE };
         let queues = &self.queues.queues;
+        // That queues can be written again is known only once what could not be written is.
+        let all = thorough || queues.health.has_queue_trouble();
+        let least = if all { 0 } else { self.config.flush_consume_queue_least_pages.max(1) * PAGE };
         let busy = std::mem::take(&mut *queues.busy.lock());
         let mut dirty = Vec::new();
         let mut still_busy = Vec::with_capacity(busy.len());

@@ -81,6 +81,11 @@ impl Health {
         self.change(|reasons| note(&mut reasons.queues, why, "consume queues", "they can be written"));
     }
 
+    /// Whether consume queues could not be written.
+    pub fn has_queue_trouble(&self) -> bool {
+        self.reasons.lock().queues.is_some()
+    }
+
     /// The index cannot be written, or can be again.
     pub fn index_trouble(&self, why: Option<String>) {
         self.change(|reasons| note(&mut reasons.index, why, "index", "it can be written"));

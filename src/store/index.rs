@@ -50,6 +50,11 @@ impl Index {
             if listed.is_dir || listed.name.len() != 17 || !listed.name.bytes().all(|byte| byte.is_ascii_digit()) {
                 continue;
             }
+            if listed.len == 0 {
+                // A process was ended between making it and giving it its length.
+                disk.remove_file(&listed.path)?;
+                continue;
+            }
             if listed.len != geometry.file_len() {
                 tracing::warn!(
                     file = %listed.path.display(), bytes = listed.len, expected = geometry.file_len(),

@@ -35,8 +35,10 @@ pub enum PullStatus {
     NoMatch,
     /// The messages at the offset are being deleted.
     Removing,
-    /// The entry at the offset could not be read.
+    /// The entry at the offset is not there.
     OffsetFoundNull,
+    /// The entry at the offset cannot be read now.
+    Unreadable,
     /// The offset is more than one behind the last message.
     OffsetOverflowBadly,
     /// The offset is the end of the queue: nothing new yet.
@@ -135,8 +137,11 @@ fn from_queue(
     'all: while looked_at < limit {
         entries.clear();
         let step = STEP.min(limit - looked_at).min(spec.max_messages.max(1));
-        if queue.read(offset + looked_at as i64, step, &mut entries) == 0 {
-            break;
+        match queue.read(offset + looked_at as i64, step, &mut entries) {
+            // Nothing is skipped that may be readable later.
+            Err(_) if looked_at == 0 => return none(PullStatus::Unreadable, offset),
+            Ok(0) | Err(_) => break,
+            Ok(_) => {}
         }
         for entry in &entries {
             newest = entry.physical_offset;

@@ -165,15 +165,21 @@ impl QueueFiles {
 
     fn open_or_create(space: &QueueSpace, dir: &Path, first: i64, at: i64) -> Result<OpenFile, StoreError> {
         let path = space.file_path(dir, first);
-        if let Some(file) = space.disk.open_if_there(path.clone())? {
-            return Ok(Self::counted(space, first, file));
-        }
-        space.disk.create_dirs(dir)?;
-        let file = space.disk.create(path, space.file_bytes())?;
+        let file = match space.disk.open_if_there(path.clone())? {
+            Some(file) if file.size()? == space.file_bytes() => return Ok(Self::counted(space, first, file)),
+            // An earlier try came as far as that.
+            Some(file) => file,
+            None => {
+                space.disk.create_dirs(dir)?;
+                space.disk.create(path, 0)?
+            }
+        };
         space.changed.store(true, Ordering::Relaxed);
         if at > first {
             file.write_at(0, &QueueEntry::BLANK.encode().repeat((at - first) as usize))?;
         }
+        // Last, so that a file of full length is one that is whole.
+        file.set_len(space.file_bytes())?;
         Ok(Self::counted(space, first, file))
     }
 

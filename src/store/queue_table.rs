@@ -80,3 +80,10 @@ impl QueueTable {
         Ok(true)
     }
 }
+
+impl Drop for QueueTable {
+    fn drop(&mut self) {
+        // The list of busy queues and the queues on it hold each other, and all files with them.
+        self.queues.busy.lock().clear();
+    }
+}

@@ -202,8 +202,13 @@ impl MessageStore {
         self.parts.appender.lock().closed = true;
         self.stop_threads();
         let Some(lock) = self.lock.lock().take() else { return Ok(()) };
+        let wiped = self.parts.appender.lock().wipe();
         self.parts.flush_log()?;
         self.parts.flush_queues(true)?;
+        wiped?;
+        if self.parts.queues_unsynced.load(Ordering::Relaxed) {
+            return Err(StoreError::QueuesUnsynced);
+        }
         lock.clean()
     }
 

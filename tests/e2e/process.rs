@@ -187,6 +187,29 @@ impl Background {
         assert!(found && text.contains(words), "{} did not print {words:?}:\n{text}", self.name);
     }
 
+    /// Waits until the log has `words`; `false` if the program ended before.
+    #[track_caller]
+    pub fn comes_to(&self, words: &str) -> bool {
+        let told = self.log.wait(|state| state.text.contains(words) || state.writers == 0);
+        assert!(told, "{} neither printed {words:?} nor ended:\n{}", self.name, self.log());
+        self.log().contains(words)
+    }
+
+    /// Whether it ends of its own within `time`.
+    pub fn ends_within(&self, time: Duration) -> bool {
+        self.log.wait_for(time, |state| state.writers == 0)
+    }
+
+    /// Waits until `holds`, looking again and again while it runs.
+    #[track_caller]
+    pub fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !holds() {
+            let ended = self.ends_within(Duration::from_millis(10));
+            assert!(!ended && Instant::now() < deadline, "{}: never {what}:\n{}", self.name, self.log());
+        }
+    }
+
     /// All it has printed so far.
     pub fn log(&self) -> String {
         self.log.state.lock().expect("no one panics holding it").text.clone()
@@ -206,9 +229,15 @@ impl Background {
     /// Sends `signal` and waits until it has ended.
     #[track_caller]
     pub fn signal(&mut self, signal: Signal) -> ExitStatus {
+        self.tell(signal);
+        self.wait()
+    }
+
+    /// Sends `signal`; nothing happens if it has ended already.
+    #[track_caller]
+    pub fn tell(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a child has a pid");
         kill_process(pid, signal).expect("it is a child not yet waited for");
-        self.wait()
     }
 
     /// Waits until it has ended.
@@ -228,9 +257,13 @@ impl Log {
 
     /// Waits until `holds`; `false` if that took too long.
     fn wait(&self, holds: impl Fn(&LogState) -> bool) -> bool {
+        self.wait_for(PATIENCE, holds)
+    }
+
+    fn wait_for(&self, time: Duration, holds: impl Fn(&LogState) -> bool) -> bool {
         let state = self.state.lock().expect("no one panics holding it");
         let (_state, out) =
-            self.changed.wait_timeout_while(state, PATIENCE, |state| !holds(state)).expect("no one panics holding it");
+            self.changed.wait_timeout_while(state, time, |state| !holds(state)).expect("no one panics holding it");
         !out.timed_out()
     }
 }

@@ -22,10 +22,16 @@ pub struct Wire {
 
 impl Wire {
     pub fn connect(addr: &str) -> Self {
-        let stream = TcpStream::connect(addr).unwrap_or_else(|error| panic!("{addr}: {error}"));
+        Self::try_connect(addr).unwrap_or_else(|error| panic!("{addr}: {error}"))
+    }
+
+    /// Connects to a server that may be gone.
+    pub fn try_connect(addr: &str) -> std::io::Result<Self> {
+        let stream = TcpStream::connect(addr)?;
         stream.set_read_timeout(Some(PATIENCE)).expect("not zero");
-        stream.set_nodelay(true).expect("it is a TCP connection");
-        Self { stream, input: BytesMut::new(), opaque: 0 }
+        // Refused only where the other end is gone already, as the next read tells.
+        let _ = stream.set_nodelay(true);
+        Ok(Self { stream, input: BytesMut::new(), opaque: 0 })
     }
 
     /// Sends bytes as they are. The other end may have hung up already.
@@ -38,16 +44,34 @@ impl Wire {
         let _ = self.stream.shutdown(Shutdown::Write);
     }
 
+    /// Sends requests with one write and returns the numbers that their answers will have.
+    pub fn submit(&mut self, requests: impl IntoIterator<Item = Command>) -> Vec<i32> {
+        let mut bytes = Vec::new();
+        let mut number = |mut request: Command| {
+            self.opaque += 1;
+            request.opaque = self.opaque;
+            bytes.extend_from_slice(&frame::encode(&request).expect("it fits in a frame"));
+            self.opaque
+        };
+        let numbers = requests.into_iter().map(&mut number).collect();
+        self.raw(&bytes);
+        numbers
+    }
+
     /// Sends a request and returns its answer.
     #[track_caller]
-    pub fn call(&mut self, mut request: Command) -> Command {
-        self.opaque += 1;
-        request.opaque = self.opaque;
-        self.raw(&frame::encode(&request).expect("it fits in a frame"));
+    pub fn call(&mut self, request: Command) -> Command {
+        let code = request.code;
+        self.try_call(request).unwrap_or_else(|| panic!("hung up instead of answering a request {code}"))
+    }
+
+    /// The same with a server that may die: `None` if it hung up.
+    pub fn try_call(&mut self, request: Command) -> Option<Command> {
+        self.submit([request]);
         loop {
-            let answer = self.receive().unwrap_or_else(|| panic!("hung up instead of answering {request:?}"));
+            let answer = self.receive()?;
             if answer.is_answer() && answer.opaque == self.opaque {
-                return answer;
+                return Some(answer);
             }
         }
     }
@@ -114,9 +138,8 @@ pub fn messages_in(wire: &mut Wire, topic: &str, queues: i32) -> i64 {
     (0..queues).map(end).sum()
 }
 
-/// Makes a topic of four queues at a broker.
-#[track_caller]
-pub fn make_topic(broker: &str, name: &str) {
+/// Asks for a topic of four queues.
+pub fn new_topic(name: &str) -> Command {
     let fields = [
         ("topic", name),
         ("defaultTopic", "TBW102"),
@@ -127,7 +150,13 @@ pub fn make_topic(broker: &str, name: &str) {
         ("topicSysFlag", "0"),
         ("order", "false"),
     ];
-    let answer = Wire::connect(broker).call(ask(request::UPDATE_AND_CREATE_TOPIC, &fields));
+    ask(request::UPDATE_AND_CREATE_TOPIC, &fields)
+}
+
+/// Makes a topic of four queues at a broker.
+#[track_caller]
+pub fn make_topic(broker: &str, name: &str) {
+    let answer = Wire::connect(broker).call(new_topic(name));
     assert_eq!(answer.code, response::SUCCESS, "{:?}", answer.remark);
 }
 

@@ -1,7 +1,8 @@
 //! What the tests know of a store and of its history, without a line of the code they judge.
 //!
 //! [`reader`] reads a store's directory by the public layout of its files, Apache's or ours. [`history`] notes what was
-//! asked of a broker and what it answered, and checks one against the other. A test that harms a store runs like this:
+//! asked of a broker and what it answered, and checks one against the other. [`faults`] makes a disk say no, and [`loops`]
+//! bounds what one run does. A test that harms a store runs like this:
 //!
 //! ```no_run
 //! use witness::{Expect, Geometry, History, Store, body_of, check, report};
@@ -22,12 +23,15 @@
 //! Not the tests themselves, and never a dependency of what is shipped. Depends on no room of the engine but the lowest,
 //! where the disk is that a recorder listens at, so that one mistake cannot be in both; `tests/tidy.rs` keeps it so.
 
+pub mod faults;
 pub mod history;
 pub mod image;
+pub mod loops;
 pub mod plan;
 pub mod reader;
 pub mod recorder;
 pub mod scratch;
 
+pub use faults::{Fault, Faults, Fired, Reason};
 pub use history::{Acks, Expect, History, Kind, Violation, body_of, check, report};
 pub use reader::{Geometry, Store};

@@ -165,10 +165,10 @@ fn a_queue_longer_than_its_memory_and_its_files_is_read_from_any_offset() {
     }
     let queue = store.queue("T", 0).unwrap();
     let mut entries = Vec::new();
-    assert_eq!(queue.read(10, 2500, &mut entries), 2500, "across files and memory");
+    assert_eq!(queue.read(10, 2500, &mut entries).unwrap(), 2500, "across files and memory");
     assert!(entries.windows(2).all(|two| two[0].physical_offset < two[1].physical_offset));
-    assert_eq!(queue.read(2999, 10, &mut entries), 1);
-    assert_eq!(queue.read(3000, 10, &mut entries), 0);
+    assert_eq!(queue.read(2999, 10, &mut entries).unwrap(), 1);
+    assert_eq!(queue.read(3000, 10, &mut entries).unwrap(), 0);
     for offset in [0, 1, 39, 40, 41, 1999, 2487, 2488, 2990, 2999] {
         assert!(bodies(&store, "T", 0, offset as i64) == all[offset..]);
     }

@@ -117,7 +117,7 @@ fn queues(store: &MessageStore, history: &History, position: usize, summary: &Su
         let (min, max) = queue.as_ref().map_or((0, 0), |queue| (queue.min_offset(), queue.max_offset()));
         let mut entries = Vec::new();
         if let Some(queue) = &queue {
-            while queue.read(min + entries.len() as i64, 64, &mut entries) > 0 {}
+            while queue.read(min + entries.len() as i64, 64, &mut entries).unwrap() > 0 {}
         }
         ensure!(entries.len() as i64 == max - min, "queue {topic}/{id}: {} entries in {min}..{max}", entries.len());
         if messages.is_empty() || history.deletions_at(topic, position) > life {
