@@ -204,6 +204,23 @@ impl Driver {
         self.recorder.no_sync_came();
     }
 
+    /// Producers that send and wait at the same time, each for its own message.
+    fn produce(&mut self) {
+        let drafts: Vec<_> = (0..3).map(|_| self.drafts()).collect();
+        let (recorder, store, history) = (&self.recorder, self.store(), &self.history);
+        std::thread::scope(|scope| {
+            for drafts in drafts {
+                scope.spawn(move || {
+                    append(store, history, drafts);
+                    let end = store.written().get();
+                    store.request_flush();
+                    wait(store.flushed().reached(end));
+                    history.lock().acknowledged.push((recorder.position(), end));
+                });
+            }
+        });
+    }
+
     /// Does one of everything that is done to a store.
     pub fn step(&mut self) -> Result<(), StoreError> {
         self.clock.advance_ms(match self.rng.random_range(0..10) {
@@ -213,12 +230,14 @@ impl Driver {
         });
         match self.rng.random_range(0..100) {
             0..50 => self.append(),
-            50..80 => self.flush(),
+            50..75 => self.flush(),
+            75..80 => self.produce(),
             80..88 => self.store().flush_queues()?,
             88..90 => self.delete_expired()?,
             90..93 => {
                 self.history.lock().deletions.push((self.recorder.position(), GONE));
                 self.store().delete_topic(GONE)?;
+                self.history.lock().deleted.push((self.recorder.position(), GONE));
             }
             93..96 => {
                 self.store().close()?;

@@ -57,6 +57,9 @@ impl Failure {
         for (since, (topic, id, end)) in &self.history.seen {
             writeln!(text, "seen {since} {topic} {id} {end}").unwrap();
         }
+        for (since, topic) in &self.history.deleted {
+            writeln!(text, "deleted {since} {topic}").unwrap();
+        }
         for (since, topic) in &self.history.deletions {
             writeln!(text, "deletion {since} {topic}").unwrap();
         }
@@ -88,6 +91,7 @@ pub fn examine_again(dir: &Path) -> Result<(), String> {
             ["seen", since, name, id, end] => {
                 history.seen.push((number(since), (topic(name), number(id), number(end))));
             }
+            ["deleted", since, name] => history.deleted.push((number(since), topic(name))),
             ["deletion", since, name] => history.deletions.push((number(since), topic(name))),
             _ => panic!("not understood: {line}"),
         }
