@@ -113,3 +113,20 @@ fn after_a_crash_a_flipped_bit_is_never_served_as_good_and_costs_one_message() {
     each_flip(Left::Settled, false, 97);
     each_flip(Left::Settled, true, 97);
 }
+
+#[test]
+fn a_record_that_claims_another_queue_costs_that_queue_nothing() {
+    // The last bit of a queue id: the message of queue 0 is then one of queue 1, far behind its end, and stands in the log
+    // right behind a message of queue 1.
+    let sample = Sample::new(16 << 10, 60, Left::Settled, false);
+    let log = sample.file_in("commitlog");
+    let dir = scratch::folder();
+    let mut counts = Counts::default();
+    for stored in sample.messages.iter().filter(|it| (it.topic, it.queue_id) == QUEUES[0]) {
+        let at = stored.physical as usize + 15;
+        let mut content = sample.files[&log].clone();
+        content[at] ^= 1;
+        check(&sample, dir.path(), &log, &content, at, &mut counts);
+    }
+    assert_eq!((counts.hit, counts.held_back), (36, 36));
+}

@@ -86,6 +86,8 @@ impl Life<'_> {
         if self.frozen.is_none() && refused > self.other_syncs {
             until("the store says why it refuses", || store.refusing().is_some_and(|why| why.contains("restart")));
             self.frozen = Some(store.flushed().get());
+            // What was to be synced is not acknowledged either.
+            assert!(store.flushed().get() < store.written().get(), "acknowledged though its sync failed");
         }
         if let Some(at) = self.frozen {
             assert_eq!(store.flushed().get(), at, "acknowledged after a failed sync of the log");
