@@ -5,6 +5,7 @@ use crate::{
     unnoticed::{By, same},
 };
 use std::{
+    collections::BTreeSet,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     path::Path,
 };
@@ -18,6 +19,8 @@ enum Filler {
     /// Whole records or entries, but of another place.
     Stale,
     Random(u64),
+    /// What was there, but for the rest of the 64 bytes that were cut: a hole.
+    Hole,
 }
 
 /// The first `at` bytes of a file and then the filler, at the file's length.
@@ -27,6 +30,10 @@ fn torn(content: &[u8], at: usize, filler: Filler, stale: &[u8]) -> Vec<u8> {
         Filler::Zeros => torn.resize(content.len(), 0),
         Filler::Ones => torn.resize(content.len(), 0xFF),
         Filler::Stale => torn.extend(stale.iter().cycle().take(content.len() - at)),
+        Filler::Hole => {
+            torn.extend_from_slice(&content[at..]);
+            torn[at..content.len().min(at + 64)].fill(0);
+        }
         Filler::Random(seed) => {
             let from = at as u64;
             torn.extend((from..content.len() as u64).map(|byte| loops::mixed(seed ^ from << 20, byte) as u8));
@@ -35,14 +42,14 @@ fn torn(content: &[u8], at: usize, filler: Filler, stale: &[u8]) -> Vec<u8> {
     torn
 }
 
-/// Opens the sample with a file cut at every `stride`-th place and filled each way, in one folder. `expect` says how many
-/// messages are left of a log file with that content, and how many may be.
+/// Opens the sample with a file cut at every `stride`-th place and at each of the `edges`, and filled each way, in one
+/// folder. `expect` says how many messages are left of a log file with that content, and how many may be.
 fn each_prefix(
     name: &str,
     sample: &Sample,
     file: &Path,
     stale: &[u8],
-    stride: u64,
+    (stride, edges): (u64, Vec<u64>),
     expect: impl Fn(&[u8]) -> (usize, usize),
 ) {
     let seed = loops::seed(name);
@@ -52,8 +59,9 @@ fn each_prefix(
     // What nobody wrote is zeros anyhow.
     let used = content.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 2).min(content.len());
     let mut cases = 0;
-    for at in (phase as usize..=used).step_by(stride as usize) {
-        for filler in [Filler::Zeros, Filler::Ones, Filler::Stale, Filler::Random(seed)] {
+    let places: BTreeSet<_> = (phase..=used as u64).step_by(stride as usize).chain(edges).collect();
+    for at in places.into_iter().map(|at| at as usize) {
+        for filler in [Filler::Zeros, Filler::Ones, Filler::Stale, Filler::Random(seed), Filler::Hole] {
             let torn = torn(content, at, filler, stale);
             let run = || {
                 sample.restore(dir.path(), file, &torn);
@@ -95,10 +103,11 @@ fn check(sample: &Sample, dir: &Path, least: usize, most: usize) {
     drop(store);
     let again = sample.open(dir);
     check_holds(&again, messages, count);
-    // The log goes on, and what was behind its end never comes back.
-    let n = messages.len();
-    let offset = messages[..count].iter().filter(|stored| (stored.topic, stored.queue_id) == ("Orders", 0)).count();
-    let next = send_next(&again, 10 * (n + 9), offset as i64);
+    // The log goes on, and what was behind its end never comes back, not even behind a record just as long as the lost one.
+    let lost = count.min(messages.len() - 1);
+    let queue = (messages[lost].topic, messages[lost].queue_id);
+    let offset = messages[..count].iter().filter(|stored| (stored.topic, stored.queue_id) == queue).count();
+    let next = send_next(&again, if count < messages.len() { lost } else { lost + 100 }, offset as i64);
     drop(again);
     let mut all = messages[..count].to_vec();
     all.push(next);
@@ -131,7 +140,8 @@ fn of_a_torn_log_the_longest_whole_part_is_kept() {
         // Of the same layout, but written for places a file further on.
         let mut stale = content[..sample.messages[15].end() as usize].to_vec();
         sample.messages.iter().for_each(|stored| stale[stored.physical as usize + 34] ^= 0x10);
-        each_prefix(&format!("log, sealed {sealed}"), &sample, &log, &stale, 97, |torn| whole(&sample, torn));
+        let edges = sample.messages.iter().map(|stored| stored.end()).collect();
+        each_prefix(&format!("log, sealed {sealed}"), &sample, &log, &stale, (97, edges), |torn| whole(&sample, torn));
     }
 }
 
@@ -142,7 +152,7 @@ fn a_torn_queue_is_built_anew_from_the_log() {
         let queue = sample.file_in("consumequeue/Orders/0");
         let stale = [&sample.files[&sample.file_in("consumequeue/B/0")][..60], &sample.files[&queue][..60]].concat();
         let all = sample.messages.len();
-        each_prefix(&format!("queue, {left:?}"), &sample, &queue, &stale, 13, |_| (all, all));
+        each_prefix(&format!("queue, {left:?}"), &sample, &queue, &stale, (13, vec![20, 40, 180]), |_| (all, all));
     }
 }
 
@@ -153,7 +163,9 @@ fn a_torn_index_is_built_anew_from_the_log() {
         let index = sample.file_in("index");
         let stale = sample.files[&index][40 + 16 * 4 + 20..][..200].to_vec();
         let all = sample.messages.len();
-        each_prefix(&format!("index, {left:?}"), &sample, &index, &stale, 29, |_| (all, all));
+        each_prefix(&format!("index, {left:?}"), &sample, &index, &stale, (29, vec![40, 104, 124, 144]), |_| {
+            (all, all)
+        });
     }
 }
 
@@ -164,5 +176,12 @@ fn a_torn_checkpoint_vouches_for_nothing_that_is_not_there() {
     // Of a time when the log was longer.
     stale[486] ^= 0x40;
     let all = sample.messages.len();
-    each_prefix("checkpoint", &sample, Path::new("checkpoint"), &stale, 17, |_| (all, all));
+    each_prefix(
+        "checkpoint",
+        &sample,
+        Path::new("checkpoint"),
+        &stale,
+        (17, vec![8, 16, 24, 472, 480, 488, 496, 504]),
+        |_| (all, all),
+    );
 }
