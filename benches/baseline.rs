@@ -289,8 +289,7 @@ impl Connection {
                 let told: PullAnswer = answer.header().expect("an answer to a pull");
                 let found = answer.code == response::SUCCESS;
                 messages += if found { (told.next_begin_offset - *offset) as u64 } else { 0 };
-                *offset =
-                    if found && told.next_begin_offset < told.max_offset { told.next_begin_offset } else { 0 };
+                *offset = if found && told.next_begin_offset < told.max_offset { told.next_begin_offset } else { 0 };
             }
         }
         Sample { messages, seconds: start.elapsed().as_secs_f64(), p50_us: f64::NAN, cpu_us: 0.0 }

@@ -18,6 +18,7 @@ mod output;
 mod produce;
 mod reach;
 mod server;
+mod store;
 mod table;
 mod topic;
 mod when;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         Subcommand::Consume(arguments) => consume::run(arguments, log_level),
         Subcommand::Topic(arguments) => topic::run(arguments, log_level),
         Subcommand::Message(arguments) => message::run(arguments, log_level),
+        Subcommand::Store(arguments) => store::run(arguments, log_level),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

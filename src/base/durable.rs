@@ -105,7 +105,7 @@ fn replace(disk: &Disk, path: &Path, content: &[u8]) -> Result<(), DiskError> {
         // An earlier try may have come that far and failed at this.
         return disk.sync_dir(folder);
     }
-    disk.create_dirs(folder)?;
+    disk.create_dirs_for_good(folder)?;
     let temporary = beside(path, ".tmp");
     disk.write_small(&temporary, content)?.sync()?;
     if !matches!(old, Ok(None)) {

@@ -14,6 +14,7 @@ use crate::{
     scan::{FoundFile, Scan},
     view::RecordView,
 };
+use protocol::record::MIN_LEN;
 use std::{
     collections::HashMap,
     sync::{Arc, atomic::Ordering},
@@ -82,9 +83,10 @@ impl<'a> Pass<'a> {
         scan.run((from, self.missing.end), |record| self.visit(record))?;
         for ((topic, id), suspect) in std::mem::take(&mut self.suspects) {
             let queue = self.parts.queues.get_or_make(&topic, id);
-            // Nothing came after it. A first message is believed, and so is a short gap.
+            // Nothing came after it. A first message is believed, and so is a short gap in which as many records had room.
             let ahead = suspect.offset - queue.next();
-            if suspect.offset == 0 || (0..MOST_FILLED).contains(&ahead) {
+            let room = suspect.entry.physical_offset - queue.physical_end();
+            if suspect.offset == 0 || (0..MOST_FILLED).contains(&ahead) && ahead * MIN_LEN as i64 <= room {
                 self.jump(&queue, &suspect)?;
             } else {
                 queue.add(suspect.entry);

@@ -36,6 +36,12 @@ pub(crate) struct Times {
 }
 
 impl Times {
+    /// Reads the first bytes of the file.
+    pub fn decode(bytes: &[u8; 24]) -> Self {
+        let time = |at: usize| i64::from_be_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(|byte| bytes[at + byte]));
+        Self { log_ms: time(0), queues_ms: time(8), index_ms: time(16) }
+    }
+
     /// A record stored at or before this needs neither log nor queues checked. Apache leaves three seconds of slack.
     pub fn safe_ms(self) -> i64 {
         (self.log_ms.min(self.queues_ms) - 3000).max(0)

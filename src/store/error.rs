@@ -21,6 +21,14 @@ pub enum StoreError {
         /// The process that holds it, if it left its number.
         pid: Option<u32>,
     },
+    /// There is no store in the directory.
+    #[error("{}: {what}", dir.display())]
+    NoStore {
+        /// The directory.
+        dir: PathBuf,
+        /// What is there instead.
+        what: &'static str,
+    },
     /// The operating system refused a call.
     #[error(transparent)]
     Io(#[from] DiskError),

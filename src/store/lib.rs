@@ -11,6 +11,7 @@ mod config;
 mod consume_queue;
 mod damage;
 mod deleted;
+mod disk_read;
 mod disk_space;
 mod error;
 mod fanout;
@@ -20,6 +21,7 @@ mod health;
 mod index;
 mod index_file;
 mod mapped_file;
+mod offline;
 mod parts;
 mod pull;
 mod queue_files;
@@ -42,6 +44,10 @@ pub use disk_space::{DiskUse, FullDisk};
 pub use error::StoreError;
 pub use fanout::{SCHEDULE_TOPIC, tag_hash};
 pub use find::Found;
+pub use offline::{
+    CheckpointTimes, Damage, Dumped, FileRow, Finding, Listing, Offline, QueueRow, RepairStep, Repaired, Selection,
+    Severity, State, TableRow, Verdict, VerifyRules,
+};
 pub use pull::{PullSpec, PullStatus, Pulled};
 pub use queue_files::QueueEntry;
 pub use retention::{Reason, Removed, RetentionRules};

@@ -6,7 +6,10 @@ use protocol::{
     record::{BLANK_MAGIC, BLANK_MIN_LEN, MESSAGE_MAGIC, MIN_LEN, SysFlag, body_crc},
     whole_crc::whole_crc,
 };
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    net::{IpAddr, SocketAddr},
+};
 
 /// What stands at a position of the log.
 #[derive(Debug)]
@@ -39,6 +42,17 @@ fn i32_at(bytes: &[u8], at: usize) -> i32 {
 
 fn i64_at(bytes: &[u8], at: usize) -> i64 {
     bytes.get(at..at + 8).and_then(|eight| eight.try_into().ok()).map_or(0, i64::from_be_bytes)
+}
+
+fn host_at(bytes: &[u8], at: usize, v6: bool) -> SocketAddr {
+    let ip_len = if v6 { 16 } else { 4 };
+    let ip = bytes.get(at..at + ip_len).unwrap_or_default();
+    let ip = match (<[u8; 16]>::try_from(ip), <[u8; 4]>::try_from(ip)) {
+        (Ok(sixteen), _) => IpAddr::from(sixteen),
+        (_, Ok(four)) => IpAddr::from(four),
+        _ => IpAddr::from([0; 4]),
+    };
+    SocketAddr::new(ip, i32_at(bytes, at + ip_len) as u16)
 }
 
 /// The size a record states, if `bytes` has room for that field and it could be one.
@@ -102,6 +116,11 @@ impl<'a> RecordView<'a> {
         i64_at(self.bytes, 28)
     }
 
+    /// [`RecordView::physical_offset`] of a record that is where it says.
+    pub fn at(&self) -> u64 {
+        self.physical_offset() as u64
+    }
+
     pub fn sys_flag(&self) -> SysFlag {
         SysFlag(i32_at(self.bytes, 36))
     }
@@ -110,12 +129,42 @@ impl<'a> RecordView<'a> {
         i64_at(self.bytes, self.store_time_at)
     }
 
+    pub fn flag(&self) -> i32 {
+        i32_at(self.bytes, 16)
+    }
+
+    pub fn born_ms(&self) -> i64 {
+        i64_at(self.bytes, 40)
+    }
+
+    pub fn born_host(&self) -> SocketAddr {
+        host_at(self.bytes, 48, self.sys_flag().has(SysFlag::BORN_HOST_V6))
+    }
+
+    pub fn store_host(&self) -> SocketAddr {
+        host_at(self.bytes, self.store_time_at + 8, self.sys_flag().has(SysFlag::STORE_HOST_V6))
+    }
+
+    pub fn reconsume_times(&self) -> i32 {
+        let store_host_len = if self.sys_flag().has(SysFlag::STORE_HOST_V6) { 20 } else { 8 };
+        i32_at(self.bytes, self.store_time_at + 8 + store_host_len)
+    }
+
+    pub fn body(&self) -> &'a [u8] {
+        self.body
+    }
+
     pub fn topic(&self) -> Cow<'a, str> {
         String::from_utf8_lossy(self.topic)
     }
 
     pub fn properties(&self) -> Cow<'a, str> {
         String::from_utf8_lossy(self.properties)
+    }
+
+    /// A CRC of the whole record, which none of its fields holds.
+    pub fn crc_of_all(&self) -> u32 {
+        body_crc(self.bytes)
     }
 
     /// Whether the record is what the CRC in its last property was computed from; `None` if it has no such property.
@@ -154,7 +203,7 @@ mod tests {
                 born_ms: 1,
                 born_host: born.parse().unwrap(),
                 store_host: store.parse().unwrap(),
-                reconsume_times: 0,
+                reconsume_times: 7,
                 prepared_transaction_offset: 0,
                 body: b"hello",
                 properties: "a\u{1}b",
@@ -170,6 +219,8 @@ mod tests {
                 (u64::from(record.size), 3, 5, 4096, 77)
             );
             assert_eq!((view.sys_flag(), &*view.topic(), &*view.properties()), (record.sys_flag, "T", "a\u{1}b"));
+            assert_eq!((view.born_ms(), view.born_host(), view.store_host()), (1, record.born_host, record.store_host));
+            assert_eq!((view.flag(), view.reconsume_times(), view.body()), (record.flag, 7, &record.body[..]));
             assert!(view.crc_holds());
             for end in 0..bytes.len() - 1 {
                 assert!(matches!(look(&bytes[..end]), Found::Short { .. }), "cut at {end}");

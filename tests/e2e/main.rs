@@ -24,4 +24,5 @@ mod process;
 mod readme;
 mod retention;
 mod servers;
+mod store_command;
 mod wire;

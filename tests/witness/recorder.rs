@@ -106,12 +106,12 @@ impl Recording {
         self.events[from..position].iter().enumerate().map(line).collect::<Vec<_>>().join("\n")
     }
 
-    /// A path for each node: the last it had.
+    /// A path for each node: the first it had.
     fn names(&self) -> HashMap<Node, PathBuf> {
         let mut names = HashMap::from([(ROOT, PathBuf::new())]);
         let mut give = |folder: Node, name: &str, node: Node| {
             let path = names.get(&folder).cloned().unwrap_or_default().join(name);
-            names.insert(node, path);
+            names.entry(node).or_insert(path);
         };
         for (folder, entries) in &self.folders {
             entries.iter().for_each(|(name, node)| give(*folder, name, *node));

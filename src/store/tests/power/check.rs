@@ -115,6 +115,8 @@ fn queues(store: &MessageStore, history: &History, position: usize, summary: &Su
         let messages: Vec<_> = all.iter().filter(|message| message.life == life).collect();
         let queue = store.queue(topic, id);
         let (min, max) = queue.as_ref().map_or((0, 0), |queue| (queue.min_offset(), queue.max_offset()));
+        let gone = history.deleted_at(topic, position);
+        let left: Vec<_> = all.iter().copied().filter(|message| message.life >= gone).collect();
         let mut entries = Vec::new();
         if let Some(queue) = &queue {
             while queue.read(min + entries.len() as i64, 64, &mut entries).unwrap() > 0 {}
@@ -122,7 +124,7 @@ fn queues(store: &MessageStore, history: &History, position: usize, summary: &Su
         ensure!(entries.len() as i64 == max - min, "queue {topic}/{id}: {} entries in {min}..{max}", entries.len());
         if messages.is_empty() || history.deletions_at(topic, position) > life {
             // Deleted, or about to be: some may still be there, but only what was.
-            all_known(topic, id, min, &entries, all)?;
+            all_known(topic, id, min, &entries, &left)?;
             continue;
         }
         // If a deletion was under way, the older ones may be back, and the newer ones follow them.
@@ -131,7 +133,7 @@ fn queues(store: &MessageStore, history: &History, position: usize, summary: &Su
             (if history.deletions_at(topic, position) > 0 { min.min(first) } else { first }, last_end(&messages));
         ensure!((min, max) == ends, "queue {topic}/{id} has {min}..{max} instead of {ends:?}");
         let (older, entries) = entries.split_at((first - min) as usize);
-        all_known(topic, id, min, older, all)?;
+        all_known(topic, id, min, older, &left)?;
         for (found, message) in entries.iter().zip(&messages) {
             let expected = entry(message);
             ensure!(*found == expected, "queue {topic}/{id} has {found:?} instead of {expected:?}");

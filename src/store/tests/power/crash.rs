@@ -4,11 +4,15 @@ use crate::{
     check::{Checked, Summary, check, seen, summary},
     driver::{Draft, Driver, START_MS, append, config},
     history::History,
+    kept::Failure,
 };
 use base::Clock;
 use parking_lot::Mutex;
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use std::path::{Path, PathBuf};
+use std::{
+    panic::catch_unwind,
+    path::{Path, PathBuf},
+};
 use store::MessageStore;
 use witness::{image::Image, image::Images, plan::Plan, recorder::Recording};
 
@@ -34,7 +38,8 @@ fn open(dir: &Path) -> Checked<std::sync::Arc<MessageStore>> {
 }
 
 /// Opens what lies in `dir` and checks it; then again, with new messages, and after a clean stop.
-pub fn examine(root: &Path, history: &History, position: usize, also: Also, rng: &mut StdRng) -> Checked<()> {
+pub fn examine(root: &Path, history: &History, position: usize, also: Also, seed: u64) -> Checked<()> {
+    let rng = &mut StdRng::seed_from_u64(seed);
     let dir = &root.join(STORE);
     let store = open(dir)?;
     let first = check(&store, dir, history, position)?;
@@ -79,8 +84,8 @@ fn check_written(store: &MessageStore, dir: &Path, history: &History) -> Checked
 
 /// A recording with what is known about it, and folders to build images in: one a depth.
 pub struct Crashes<'a> {
+    recording: &'a Recording,
     images: Images<'a>,
-    len: usize,
     history: &'a History,
     before_syncs: Vec<usize>,
     folders: &'a [PathBuf],
@@ -88,49 +93,55 @@ pub struct Crashes<'a> {
     also: Also,
 }
 
-/// Where and how a crash was.
-#[derive(Clone, Debug)]
-pub struct Crash {
-    pub position: usize,
-    pub plan: Plan,
-    pub image: Image,
-}
-
 impl<'a> Crashes<'a> {
     pub fn new(recording: &'a Recording, history: &'a History, folders: &'a [PathBuf], also: Also) -> Self {
-        let images = Images::of(recording);
-        Self { images, len: recording.len(), history, before_syncs: recording.before_syncs(), folders, depth: 0, also }
+        let (images, before_syncs) = (Images::of(recording), recording.before_syncs());
+        Self { recording, images, history, before_syncs, folders, depth: 0, also }
     }
 
     fn position(&self, rng: &mut StdRng) -> usize {
         if !self.before_syncs.is_empty() && rng.random_bool(0.5) {
             let sync = self.before_syncs[rng.random_range(0..self.before_syncs.len())];
-            return (sync + rng.random_range(0..2)).min(self.len);
+            return (sync + rng.random_range(0..2)).min(self.recording.len());
         }
-        rng.random_range(0..=self.len)
+        rng.random_range(0..=self.recording.len())
     }
 
     /// Builds and examines the image that `seed` draws, now and then with crashes during its own recovery. Returns how
     /// many images that were.
-    pub fn one(&mut self, seed: u64) -> Result<usize, (Crash, String)> {
+    pub fn one(&mut self, seed: u64) -> Result<usize, Box<Failure>> {
         let mut rng = StdRng::seed_from_u64(seed);
         let position = self.position(&mut rng);
         let plan = Plan::draw(rng.random());
         let image = self.images.image(position, &plan);
-        let mut count = 1;
-        let fail = |error: String| (Crash { position, plan, image: image.clone() }, error);
+        let seed = rng.random();
+        let told =
+            |error| format!("the power goes after event {position} of {} ({plan}): {error}", self.recording.len());
+        let story = |error| format!("{}\n{}", self.recording.story(position, 30), told(error));
         let root = &self.folders[self.depth];
-        image.write_to(root).map_err(|error| fail(error.to_string()))?;
+        let mut count = 1;
         if self.depth < DEEPEST && rng.random_bool(0.12) {
-            count += self.nested(position, &mut rng).map_err(fail)?;
-            image.write_to(root).map_err(|error| fail(error.to_string()))?;
+            image.write_to(root).map_err(|error| self.failure(&image, position, seed, error.to_string()))?;
+            match self.nested(position, &mut rng) {
+                Ok(Ok(nested)) => count += nested,
+                Ok(Err(inner)) => return Err(Box::new(Failure { error: story(inner.error), ..*inner })),
+                Err(error) => return Err(self.failure(&image, position, seed, story(error))),
+            }
         }
-        examine(root, self.history, position, self.also, &mut rng).map_err(fail)?;
-        Ok(count)
+        image.write_to(root).map_err(|error| self.failure(&image, position, seed, error.to_string()))?;
+        let examined = catch_unwind(|| examine(root, self.history, position, self.also, seed));
+        match examined.unwrap_or_else(|_| Err("a panic, printed above".to_owned())) {
+            Ok(()) => Ok(count),
+            Err(error) => Err(self.failure(&image, position, seed, story(error))),
+        }
+    }
+
+    fn failure(&self, image: &Image, position: usize, seed: u64, error: String) -> Box<Failure> {
+        Box::new(Failure { image: image.clone(), history: self.history.clone(), position, seed, error })
     }
 
     /// Opens the image on a recorded disk, goes on a little, and crashes in there.
-    fn nested(&self, position: usize, rng: &mut StdRng) -> Checked<usize> {
+    fn nested(&self, position: usize, rng: &mut StdRng) -> Checked<Result<usize, Box<Failure>>> {
         let root = &self.folders[self.depth];
         let clock = Clock::manual(START_MS + 3_600_000 * (self.depth as i64 + 1));
         let driver = Driver::open(root, &root.join(STORE), clock, History::default(), rng.random());
@@ -142,16 +153,18 @@ impl<'a> Crashes<'a> {
         }
         let (recorder, history) = said(driver.end(rng.random_bool(0.3)), "cannot be closed after a crash")?;
         let recording = recorder.recording();
-        let mut crashes = Crashes::new(&recording, &history, self.folders, Also::default());
+        let mut crashes = Crashes::new(&recording, &history, self.folders, self.also);
         crashes.depth = self.depth + 1;
         let mut count = 0;
         for _ in 0..2 {
-            count += crashes.one(rng.random()).map_err(|(crash, error)| {
-                let Crash { position, plan, .. } = crash;
-                let story = recording.story(position, 30);
-                format!("then, after event {position} of its recovery ({plan}): {error}\n{story}")
-            })?;
+            match crashes.one(rng.random()) {
+                Ok(images) => count += images,
+                Err(mut inner) => {
+                    inner.error.insert_str(0, "then, during its recovery or later:\n");
+                    return Ok(Err(inner));
+                }
+            }
         }
-        Ok(count)
+        Ok(Ok(count))
     }
 }

@@ -115,6 +115,18 @@ pub fn append(store: &MessageStore, history: &Mutex<History>, drafts: Vec<Draft>
     }
 }
 
+/// What is flushed now stays. So does what a consumer sees, if the flush is synchronous.
+fn look(recorder: &Recorder, store: &MessageStore, history: &Mutex<History>, sync: bool) {
+    let flushed = store.flushed().get();
+    history.lock().acknowledged.push((recorder.position(), flushed));
+    for (topic, queues) in TOPICS.into_iter().filter(|(topic, _)| sync && *topic != GONE) {
+        for id in 0..queues {
+            let end = store.queue(topic, id).map_or(0, |queue| queue.max_offset());
+            history.lock().seen.push((recorder.position(), (topic, id, end)));
+        }
+    }
+}
+
 /// Drives one store.
 pub struct Driver {
     pub recorder: Arc<Recorder>,
@@ -149,26 +161,12 @@ impl Driver {
         let flush_disk_type = if self.sync { FlushDiskType::Sync } else { FlushDiskType::Async };
         let config = StoreConfig { disk: self.recorder.disk(), flush_disk_type, ..config(&self.dir) };
         self.store = Some(MessageStore::open(config, self.clock.clone())?);
-        self.acknowledge();
+        self.look();
         Ok(())
     }
 
-    /// What is flushed now stays.
-    fn acknowledge(&self) {
-        let flushed = self.store().flushed().get();
-        self.history.lock().acknowledged.push((self.recorder.position(), flushed));
-    }
-
-    /// A consumer looks at every queue.
     fn look(&self) {
-        if self.sync {
-            for (topic, queues) in TOPICS.into_iter().filter(|(topic, _)| *topic != GONE) {
-                for id in 0..queues {
-                    let end = self.store().queue(topic, id).map_or(0, |queue| queue.max_offset());
-                    self.history.lock().seen.push((self.recorder.position(), (topic, id, end)));
-                }
-            }
-        }
+        look(&self.recorder, self.store(), &self.history, self.sync);
     }
 
     fn drafts(&mut self) -> Vec<Draft> {
@@ -191,15 +189,36 @@ impl Driver {
     /// As many producers wait for one flush; more send while the disk is busy with it.
     fn flush(&mut self) {
         let target = self.store().max_physical() as u64;
-        if self.rng.random_bool(0.5) {
-            let (store, history) = (self.store().clone(), self.history.clone());
-            let drafts = self.drafts();
-            self.recorder.during_next_sync(move || append(&store, &history, drafts));
-        }
+        let drafts = if self.rng.random_bool(0.5) { self.drafts() } else { Vec::new() };
+        let (recorder, store, history, sync) =
+            (self.recorder.clone(), self.store().clone(), self.history.clone(), self.sync);
+        self.recorder.during_next_sync(move || {
+            // Whoever is told now is told too early.
+            look(&recorder, &store, &history, sync);
+            if !drafts.is_empty() {
+                append(&store, &history, drafts);
+            }
+        });
         self.store().request_flush();
         wait(self.store().flushed().reached(target));
         self.recorder.no_sync_came();
-        self.acknowledge();
+    }
+
+    /// Producers that send and wait at the same time, each for its own message.
+    fn produce(&mut self) {
+        let drafts: Vec<_> = (0..3).map(|_| self.drafts()).collect();
+        let (recorder, store, history) = (&self.recorder, self.store(), &self.history);
+        std::thread::scope(|scope| {
+            for drafts in drafts {
+                scope.spawn(move || {
+                    append(store, history, drafts);
+                    let end = store.written().get();
+                    store.request_flush();
+                    wait(store.flushed().reached(end));
+                    history.lock().acknowledged.push((recorder.position(), end));
+                });
+            }
+        });
     }
 
     /// Does one of everything that is done to a store.
@@ -211,16 +230,17 @@ impl Driver {
         });
         match self.rng.random_range(0..100) {
             0..50 => self.append(),
-            50..80 => self.flush(),
+            50..75 => self.flush(),
+            75..80 => self.produce(),
             80..88 => self.store().flush_queues()?,
             88..90 => self.delete_expired()?,
             90..93 => {
                 self.history.lock().deletions.push((self.recorder.position(), GONE));
                 self.store().delete_topic(GONE)?;
+                self.history.lock().deleted.push((self.recorder.position(), GONE));
             }
             93..96 => {
                 self.store().close()?;
-                self.acknowledge();
                 self.reopen()?;
             }
             _ => self.reopen()?,
@@ -251,7 +271,7 @@ impl Driver {
     pub fn end(mut self, close: bool) -> Result<(Arc<Recorder>, History), StoreError> {
         if close {
             self.store().close()?;
-            self.acknowledge();
+            self.look();
         }
         self.store = None;
         let history = self.history.lock().clone();

@@ -42,6 +42,8 @@ pub struct History {
     pub seen: Vec<Since<(&'static str, i32, i64)>>,
     /// Deletions of a topic that were begun, the first of it first.
     pub deletions: Vec<Since<&'static str>>,
+    /// Those that were done: what the topic had does not come back.
+    pub deleted: Vec<Since<&'static str>>,
 }
 
 impl History {
@@ -64,6 +66,11 @@ impl History {
         self.deletions.iter().filter(|(from, of)| *from <= position && *of == topic).count()
     }
 
+    /// How many of them were done.
+    pub fn deleted_at(&self, topic: &str, position: usize) -> usize {
+        self.deleted.iter().filter(|(from, of)| *from <= position && *of == topic).count()
+    }
+
     /// How often it was deleted so far.
     pub fn life(&self, topic: &str) -> usize {
         self.deletions_at(topic, usize::MAX)
@@ -82,13 +89,16 @@ impl History {
     pub fn go_on_from(&self, from: u64, to: u64, position: usize) -> Self {
         let messages = self.messages.iter().filter(|message| message.at < to).cloned().collect();
         let seen = |(since, what): &Since<_>| (*since <= position).then_some((0, *what));
-        let deletions = self.deletions.iter().filter(|(since, _)| *since <= position);
+        let until = |deletions: &[Since<&'static str>]| {
+            deletions.iter().filter(|(since, _)| *since <= position).map(|(_, topic)| (0, *topic)).collect()
+        };
         Self {
             messages,
             acknowledged: vec![(0, to)],
             may_start_at: vec![(0, from)],
             seen: self.seen.iter().filter_map(seen).collect(),
-            deletions: deletions.map(|(_, topic)| (0, *topic)).collect(),
+            deletions: until(&self.deletions),
+            deleted: until(&self.deleted),
         }
     }
 }

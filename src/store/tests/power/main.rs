@@ -1,20 +1,22 @@
 //! Power cuts: stores are used on a recorded disk, what a cut at any moment could leave is rebuilt, opened and checked.
 //!
 //! `RMQ_TEST_IMAGES=200000` runs that many images, on all cores; `RMQ_TEST_SEED` repeats a run, and together with
-//! `RMQ_TEST_IMAGE` one image of it.
+//! `RMQ_TEST_IMAGE` one image of it, as far as the store's threads take the same turns. An image that failed is kept with
+//! all that is known about it, and `RMQ_TEST_KEPT` examines exactly that again.
 #![allow(clippy::unwrap_used)]
 
 mod check;
 mod crash;
 mod driver;
 mod history;
+mod kept;
 
 use crash::{Also, Crashes, STORE};
 use driver::{Driver, START_MS};
 use history::History;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    panic::{catch_unwind, resume_unwind},
     sync::atomic::{AtomicUsize, Ordering},
     time::Instant,
 };
@@ -56,25 +58,19 @@ fn recording(test: &str, seed: u64, which: usize, only: Option<usize>, also: Als
         if only.is_some_and(|only| only != number) {
             continue;
         }
-        let result = catch_unwind(AssertUnwindSafe(|| crashes.one(image_seed)));
-        let repeat = format!(
-            "repeat it with\n  RMQ_TEST_SEED={seed} RMQ_TEST_IMAGE={number} cargo test -p rmq-store --test power {test}"
-        );
-        match result {
-            Ok(Ok(images)) => count += images,
-            Ok(Err((crash, error))) => {
+        match crashes.one(image_seed) {
+            Ok(images) => count += images,
+            Err(failure) => {
                 let kept = std::env::temp_dir().join(format!("rmq-image-{seed}-{number}"));
-                crash.image.write_to(&kept).unwrap();
+                failure.keep(&kept);
                 panic!(
-                    "{}\nthe power goes after event {} of {} ({}): {error}\nthe image is kept in {}; {repeat}",
-                    recording.story(crash.position, 40),
-                    crash.position,
-                    recording.len(),
-                    crash.plan,
+                    "{}\nThe image is kept; examine it again with\n  RMQ_TEST_KEPT={} cargo test -p rmq-store --test power \
+                     {test}\nor repeat the run with\n  RMQ_TEST_SEED={seed} RMQ_TEST_IMAGE={number} cargo test -p \
+                     rmq-store --test power {test}\n(the store's threads may take turns in another order)",
+                    failure.error,
                     kept.display(),
                 );
             }
-            Err(_) => panic!("a panic, printed above; {repeat}"),
         }
     }
     count
@@ -82,6 +78,9 @@ fn recording(test: &str, seed: u64, which: usize, only: Option<usize>, also: Als
 
 /// Runs as many images as asked for.
 fn run(test: &'static str, by_default: usize, also: Also) {
+    if let Some(dir) = std::env::var_os("RMQ_TEST_KEPT") {
+        return kept::examine_again(dir.as_ref()).unwrap_or_else(|error| panic!("{error}"));
+    }
     let seed = number("RMQ_TEST_SEED").unwrap_or_else(rand::random);
     println!("RMQ_TEST_SEED={seed}");
     if let Some(image) = number::<usize>("RMQ_TEST_IMAGE") {
