@@ -222,13 +222,11 @@ impl Victim {
         tally.checks += 1;
     }
 
-    /// What `rmq store verify` says of it. Until there is such a command, nothing.
+    /// `rmq store verify` finds nothing wrong with it either.
     fn verify(&self, tally: &mut Tally) {
-        let command = || rmq(self.dir.path());
-        if run(command().args(["store", "verify", "--help"]), "").status.success() {
-            run(command().args(["store", "verify"]).arg(&self.lone.store).arg("-c").arg(&self.lone.conf), "").ok();
-            tally.verified += 1;
-        }
+        let mut command = rmq(self.dir.path());
+        run(command.args(["store", "verify"]).arg(&self.lone.store).arg("-c").arg(&self.lone.conf), "").ok();
+        tally.verified += 1;
     }
 }
 
