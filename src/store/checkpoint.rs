@@ -22,7 +22,8 @@ use parking_lot::Mutex;
 use std::path::PathBuf;
 
 const FILE_LEN: u64 = 4096;
-const SECTOR: usize = 512;
+/// Bytes of the file that are in use.
+pub(crate) const SECTOR: usize = 512;
 const MARKS_AT: usize = 472;
 const CRC_AT: usize = 504;
 const MAGIC: &[u8; 8] = b"rmq mark";
@@ -36,12 +37,6 @@ pub(crate) struct Times {
 }
 
 impl Times {
-    /// Reads the first bytes of the file.
-    pub fn decode(bytes: &[u8; 24]) -> Self {
-        let time = |at: usize| i64::from_be_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(|byte| bytes[at + byte]));
-        Self { log_ms: time(0), queues_ms: time(8), index_ms: time(16) }
-    }
-
     /// A record stored at or before this needs neither log nor queues checked. Apache leaves three seconds of slack.
     pub fn safe_ms(self) -> i64 {
         (self.log_ms.min(self.queues_ms) - 3000).max(0)
@@ -70,6 +65,19 @@ fn crc(sector: &[u8; SECTOR]) -> u32 {
     hasher.finalize()
 }
 
+/// What the first sector of the file says; no marks if they are not there or do not belong to the times.
+pub(crate) fn decode(sector: &[u8; SECTOR]) -> (Times, Option<Marks>) {
+    let time = |at| number(sector, at) as i64;
+    let times = Times { log_ms: time(0), queues_ms: time(8), index_ms: time(16) };
+    let fits = sector[MARKS_AT..].starts_with(MAGIC) && sector[CRC_AT..CRC_AT + 4] == crc(sector).to_be_bytes();
+    let marks = fits.then(|| Marks {
+        settled: number(sector, MARKS_AT + 8),
+        last_record: number(sector, MARKS_AT + 16),
+        synced: number(sector, MARKS_AT + 24),
+    });
+    (times, marks)
+}
+
 /// The file, and what it will hold after the next save.
 #[derive(Debug)]
 pub(crate) struct Checkpoint {
@@ -92,14 +100,7 @@ impl Checkpoint {
         let file = disk.create(path, FILE_LEN)?;
         let mut sector = [0; SECTOR];
         file.read_at(0, &mut sector)?;
-        let time = |at| number(&sector, at) as i64;
-        let times = Times { log_ms: time(0), queues_ms: time(8), index_ms: time(16) };
-        let fits = sector[MARKS_AT..].starts_with(MAGIC) && sector[CRC_AT..CRC_AT + 4] == crc(&sector).to_be_bytes();
-        let marks = fits.then(|| Marks {
-            settled: number(&sector, MARKS_AT + 8),
-            last_record: number(&sector, MARKS_AT + 16),
-            synced: number(&sector, MARKS_AT + 24),
-        });
+        let (times, marks) = decode(&sector);
         Ok(Self { file, state: Mutex::new(State { times, marks }), saved: Mutex::new(sector) })
     }
 

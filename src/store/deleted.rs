@@ -30,16 +30,16 @@ impl Deleted {
     /// Reads the list.
     pub fn open(disk: &Disk, root_dir: &Path) -> Result<Self, StoreError> {
         let file = DurableFile::on(disk, Self::path(root_dir));
-        let read = file.read(|content| {
-            let text = std::str::from_utf8(content).map_err(io::Error::other)?;
-            let line = |line: &str| {
-                let (end, topic) = line.split_once(' ')?;
-                Some((topic.to_owned(), end.parse().ok()?))
-            };
-            text.lines().map(line).collect::<Option<_>>().ok_or_else(|| io::Error::other("not lines of OFFSET TOPIC"))
-        });
-        let topics = read.map_err(failed("read", &file))?.unwrap_or_default();
+        let topics = file.read(parse).map_err(failed("read", &file))?.unwrap_or_default();
         Ok(Self { topics: Mutex::new(topics), file })
+    }
+
+    /// Reads the list without changing anything; nothing if it cannot be read.
+    pub fn look(disk: &Disk, root_dir: &Path) -> Self {
+        let file = DurableFile::on(disk, Self::path(root_dir));
+        let content = disk.read_small(file.path()).ok().flatten();
+        let topics = content.and_then(|content| parse(&content).ok()).unwrap_or_default();
+        Self { topics: Mutex::new(topics), file }
     }
 
     /// Whether a record of the topic at that offset was stored before the topic was deleted.
@@ -76,6 +76,15 @@ impl Deleted {
         }
         self.file.write(text.as_bytes()).map_err(failed("write", &self.file))
     }
+}
+
+fn parse(content: &[u8]) -> io::Result<BTreeMap<String, u64>> {
+    let text = std::str::from_utf8(content).map_err(io::Error::other)?;
+    let line = |line: &str| {
+        let (end, topic) = line.split_once(' ')?;
+        Some((topic.to_owned(), end.parse().ok()?))
+    };
+    text.lines().map(line).collect::<Option<_>>().ok_or_else(|| io::Error::other("not lines of OFFSET TOPIC"))
 }
 
 fn failed(action: &'static str, file: &DurableFile) -> impl FnOnce(io::Error) -> StoreError {

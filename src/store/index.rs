@@ -46,7 +46,9 @@ impl Index {
         let (disk, dir) = (config.disk.clone(), config.index_path());
         let geometry = Geometry { slots: config.max_hash_slot_num, entries: config.max_index_num };
         let mut files: Vec<Arc<IndexFile>> = Vec::new();
-        for listed in disk.list(&dir)? {
+        let all = disk.list(&dir)?;
+        let newest = all.last().map(|file| file.name.clone());
+        for listed in all {
             if listed.is_dir || listed.name.len() != 17 || !listed.name.bytes().all(|byte| byte.is_ascii_digit()) {
                 continue;
             }
@@ -63,7 +65,9 @@ impl Index {
                 continue;
             }
             let file = IndexFile::open(&disk, listed.path.clone(), geometry)?;
-            let may_be_torn = |log_end: &i64| !file.is_full() || file.header().end_physical >= *log_end;
+            // Each was synced before the next was made; of the newest not even the count of its entries can be believed.
+            let is_newest = newest.as_ref() == Some(&listed.name);
+            let may_be_torn = |log_end: &i64| is_newest || !file.is_full() || file.header().end_physical >= *log_end;
             if let Some(log_end) = relink_below.filter(may_be_torn)
                 && !file.relink(log_end)?
             {

@@ -29,6 +29,7 @@ pub use walk::Damage;
 
 use crate::{
     StoreConfig, StoreError,
+    deleted::Deleted,
     disk_read::{self, disk},
     queue_files::QueueSpace,
 };
@@ -72,6 +73,7 @@ pub struct Offline {
     pub(crate) config: StoreConfig,
     delay_levels_ms: Vec<i64>,
     state: State,
+    deleted: Deleted,
 }
 
 impl Offline {
@@ -106,7 +108,8 @@ impl Offline {
             config.mapped_file_size_consume_queue = size;
         }
         config.check()?;
-        Ok(Self { delay_levels_ms: config.delay_levels_ms()?, config, state })
+        let deleted = Deleted::look(&disk(), &config.root_dir);
+        Ok(Self { delay_levels_ms: config.delay_levels_ms()?, config, state, deleted })
     }
 
     /// The directory.

@@ -108,12 +108,15 @@ pub(crate) fn open(config: StoreConfig, clock: Clock, lock: &StoreLock) -> Resul
     let mut removed = Vec::new();
     let mut queues = Vec::with_capacity(found_queues.len());
     for mut queue in found_queues {
+        if let Some(broken) = queue.remove_broken(&space)? {
+            removed.push(broken);
+            continue;
+        }
+        queue.cut(&space, start.trusted.min(end) as i64, lock.after_abort)?;
+        // Only now: the entries that were cut off may have been torn, and have led anywhere.
         if queue.is_deleted(&deleted) {
             queue.remove(&space)?;
-        } else if let Some(broken) = queue.remove_broken(&space)? {
-            removed.push(broken);
         } else {
-            queue.cut(&space, start.trusted.min(end) as i64, lock.after_abort)?;
             queues.push(queue);
         }
     }

@@ -74,7 +74,7 @@ pub(super) fn rebuild(
         }
         hashes.clear();
         let plan = Plan::new(&record.topic(), record.sys_flag(), &record.properties(), &mut hashes);
-        if plan.queued {
+        if plan.queued && !offline.deleted.covers(&record.topic(), at as u64) {
             let tag_hash = plan.tag.value(&offline.delay_levels_ms, record.store_ms());
             queues.record(&record, QueueEntry { physical_offset: at, size: size as u32, tag_hash }, order)?;
         }

@@ -3,7 +3,7 @@
 use super::finding::{Findings, REPAIR, Severity};
 use crate::{
     StoreConfig, StoreError,
-    checkpoint::Times,
+    checkpoint::{Marks, SECTOR, Times, decode},
     disk_read::{ReadFile, disk},
     fanout::SCHEDULE_TOPIC,
 };
@@ -20,10 +20,19 @@ const HALF_MADE: &str = ".tmp";
 
 /// The checkpoint's times and length; `None` if there is no file.
 pub(super) fn checkpoint(config: &StoreConfig) -> Result<Option<(Times, u64)>, StoreError> {
+    Ok(sector(config)?.map(|(sector, len)| (decode(&sector).0, len)))
+}
+
+/// The checkpoint's marks; `None` if it has none.
+pub(super) fn marks(config: &StoreConfig) -> Result<Option<Marks>, StoreError> {
+    Ok(sector(config)?.and_then(|(sector, _)| decode(&sector).1))
+}
+
+fn sector(config: &StoreConfig) -> Result<Option<([u8; SECTOR], u64)>, StoreError> {
     let Some(file) = ReadFile::open(&config.checkpoint_path())? else { return Ok(None) };
-    let mut bytes = [0; 24];
-    file.read_at(0, &mut bytes)?;
-    Ok(Some((Times::decode(&bytes), file.len())))
+    let mut sector = [0; SECTOR];
+    file.read_at(0, &mut sector)?;
+    Ok(Some((sector, file.len())))
 }
 
 /// Holds the checkpoint against the log, whose newest record was stored at `newest_ms`.

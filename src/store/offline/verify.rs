@@ -101,7 +101,7 @@ impl Offline {
         let log = self.log()?;
         let safe_ms = match self.state {
             State::Clean => i64::MAX,
-            _ => tables::checkpoint(&self.config)?.map_or(0, |(times, _)| times.safe_ms()),
+            _ => self.safe_ms(&log)?,
         };
         let tables = tables::read(&self.config, &mut findings)?;
         let known = damage::known(&self.config.root_dir)?;
@@ -200,6 +200,22 @@ impl Offline {
         })
     }
 
+    /// The next start reads the log anew from the first record stored after this: from the file where the checkpoint's
+    /// last record is, or else the one that its times point to.
+    fn safe_ms(&self, log: &Log) -> Result<i64, StoreError> {
+        let marks = tables::marks(&self.config)?;
+        let times = tables::checkpoint(&self.config)?.map_or(0, |(times, _)| times.safe_ms());
+        let mut safe_ms = 0;
+        for part in log.parts.iter().rev() {
+            let Some(first_ms) = first_store_ms(log, part.start)? else { continue };
+            safe_ms = first_ms - 1;
+            if marks.map_or(first_ms <= times, |marks| part.start <= marks.last_record) {
+                break;
+            }
+        }
+        Ok(safe_ms)
+    }
+
     /// The entry that the record is to have; `None` if it is in no queue.
     fn wanted(
         &self,
@@ -210,10 +226,14 @@ impl Offline {
     ) -> Option<Wanted> {
         let topic = record.topic();
         let plan = Plan::new(&topic, record.sys_flag(), &record.properties(), hashes);
+        let at = record.physical_offset();
         if !plan.queued {
             return None;
         }
-        let at = record.physical_offset();
+        if self.deleted.covers(&topic, at as u64) {
+            findings.verdict.of_deleted_topics += 1;
+            return None;
+        }
         if !names_a_folder(&topic) || record.queue_id() < 0 || record.queue_offset() < 0 {
             let what = format!(
                 "the record says it is message {} of queue {} of topic {topic:?}, which cannot be",
@@ -248,6 +268,19 @@ impl Offline {
         let path = self.config.root_dir.join("abort");
         findings.add(Severity::Note, path, None, what, remedy);
     }
+}
+
+/// When the first record from `from` on was stored, ms.
+fn first_store_ms(log: &Log, from: u64) -> Result<Option<i64>, StoreError> {
+    let mut first = None;
+    walk(log, from, from + log.file_size, |seen| {
+        if let Seen::Record(record) = seen {
+            first = Some(record.store_ms());
+            return Ok(ControlFlow::Break(()));
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(first)
 }
 
 fn check_log_files(log: &Log, findings: &mut Findings) {

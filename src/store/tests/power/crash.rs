@@ -13,7 +13,7 @@ use std::{
     panic::catch_unwind,
     path::{Path, PathBuf},
 };
-use store::MessageStore;
+use store::{MessageStore, Offline, VerifyRules};
 use witness::{image::Image, image::Images, plan::Plan, recorder::Recording};
 
 /// How deep crashes during the recovery from a crash go.
@@ -37,6 +37,17 @@ fn open(dir: &Path) -> Checked<std::sync::Arc<MessageStore>> {
     said(MessageStore::open(config(dir), Clock::manual(START_MS + 3_600_000)), "cannot be opened")
 }
 
+/// What `rmq store verify` finds in a store that no process has open.
+fn verify(dir: &Path) -> Checked<()> {
+    let verdict = Offline::open(config(dir)).and_then(|offline| offline.verify(VerifyRules::default(), |_| ()));
+    let verdict = said(verdict, "cannot be verified")?;
+    if verdict.is_good() {
+        Ok(())
+    } else {
+        Err(format!("is not as `rmq store verify` wants it: {:#?}", verdict.findings))
+    }
+}
+
 /// Opens what lies in `dir` and checks it; then again, with new messages, and after a clean stop.
 pub fn examine(root: &Path, history: &History, position: usize, also: Also, seed: u64) -> Checked<()> {
     let rng = &mut StdRng::seed_from_u64(seed);
@@ -47,6 +58,7 @@ pub fn examine(root: &Path, history: &History, position: usize, also: Also, seed
         seen(&store, history, position)?;
     }
     drop(store);
+    verify(dir)?;
     let store = open(dir)?;
     let second = summary(&store);
     // The log does not tell that a topic was deleted: its older messages may come back until there are newer ones.
