@@ -114,7 +114,12 @@ pub(crate) fn open(config: StoreConfig, clock: Clock, lock: &StoreLock) -> Resul
             removed.push(broken);
         } else {
             queue.cut(&space, start.trusted.min(end) as i64, lock.after_abort)?;
-            queues.push(queue);
+            // Entries that an earlier crash left behind the end of the log may have hidden it.
+            if queue.is_deleted(&deleted) {
+                queue.remove(&space)?;
+            } else {
+                queues.push(queue);
+            }
         }
     }
     let found_queues = queues;
