@@ -174,6 +174,7 @@ impl FoundQueue {
 
     /// Takes the files of a deleted topic away.
     pub fn remove(&self, space: &QueueSpace) -> Result<(), StoreError> {
+        space.changed.store(true, Ordering::Relaxed);
         Ok(space.disk.remove_dirs(&space.queue_dir(&self.topic, self.id))?)
     }
 
@@ -192,6 +193,7 @@ impl FoundQueue {
     pub fn remove_broken(&self, space: &QueueSpace) -> Result<Option<(String, i32, i64)>, StoreError> {
         let Some(why) = &self.broken else { return Ok(None) };
         tracing::warn!(topic = self.topic, queue = self.id, why, "consume queue is built anew from the log");
+        space.changed.store(true, Ordering::Relaxed);
         space.disk.remove_dirs(&space.queue_dir(&self.topic, self.id))?;
         Ok(Some((self.topic.clone(), self.id, self.files.last().map_or(0, |(first, _)| *first))))
     }

@@ -110,12 +110,17 @@ fn killed_at_any_moment_a_broker_keeps_what_it_acknowledged() {
 }
 
 fn kill_often(mode: &'static str, seed: u64, kills: u64) -> Tally {
+    let thorough = 2 * kills > KILLS;
     let mut tally = Tally::default();
     while tally.kills() < kills {
         let seed = seed.wrapping_add(tally.stores);
         let mut victim = Victim::new(mode, seed);
         for life in 0..LIVES.min(kills - tally.kills()) {
             victim.live(life, &mut tally);
+            if thorough {
+                // As the kill left it, before any start mends it.
+                victim.verify(&mut tally);
+            }
             if life % CHECKED == CHECKED - 1 {
                 victim.check(&mut tally);
             }

@@ -197,3 +197,28 @@ fn a_file_that_was_being_made_does_not_stop_the_start() {
     std::fs::write(dir.path().join(format!("commitlog/{next:020}")), b"").unwrap();
     assert!(bodies(&open(dir.path()), "T", 0, 0) == all);
 }
+
+#[test]
+fn a_deleted_topic_stays_deleted_though_its_files_come_back_with_an_entry_from_before_an_earlier_crash() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    put_all(&store, &[message("T", b"1"), message("T", b"2"), message("U", b"3")]);
+    store.close().unwrap();
+    let file = dir.path().join("consumequeue/T/0/00000000000000000000");
+    let queue = std::fs::read(&file).unwrap();
+    let store = open(dir.path());
+    assert!(store.delete_topic("T").unwrap());
+    let end = store.max_physical();
+    drop(store);
+    // The power went before the removal was on the disk; nor was what an earlier start had cut off.
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    std::fs::write(&file, queue).unwrap();
+    let lost = store::QueueEntry { physical_offset: end + 5000, size: 200, tag_hash: 0 };
+    edit(&file, 40, &lost.encode());
+    for _ in 0..2 {
+        let store = open(dir.path());
+        assert!(bodies(&store, "T", 0, 0).is_empty() && bodies(&store, "U", 0, 0) == [b"3"]);
+    }
+    assert_eq!(put(&open(dir.path()), message("T", b"new")).queue_offset, 0);
+    assert_eq!(bodies(&open(dir.path()), "T", 0, 0), [b"new"]);
+}
