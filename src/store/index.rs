@@ -47,7 +47,8 @@ impl Index {
         let geometry = Geometry { slots: config.max_hash_slot_num, entries: config.max_index_num };
         let mut files: Vec<Arc<IndexFile>> = Vec::new();
         let all = disk.list(&dir)?;
-        let newest = all.last().map(|file| file.name.clone());
+        let newest = all.iter().rfind(|file| file.len > 0).map(|file| file.name.clone());
+        let mut removed = false;
         for listed in all {
             if listed.is_dir || listed.name.len() != 17 || !listed.name.bytes().all(|byte| byte.is_ascii_digit()) {
                 continue;
@@ -55,6 +56,7 @@ impl Index {
             if listed.len == 0 {
                 // A process was ended between making it and giving it its length.
                 disk.remove_file(&listed.path)?;
+                removed = true;
                 continue;
             }
             if listed.len != geometry.file_len() {
@@ -68,13 +70,20 @@ impl Index {
             // Each was synced before the next was made; of the newest not even the count of its entries can be believed.
             let is_newest = newest.as_ref() == Some(&listed.name);
             let may_be_torn = |log_end: &i64| is_newest || !file.is_full() || file.header().end_physical >= *log_end;
-            if let Some(log_end) = relink_below.filter(may_be_torn)
-                && !file.relink(log_end)?
-            {
-                disk.remove_file(&listed.path)?;
-                continue;
+            if let Some(log_end) = relink_below.filter(may_be_torn) {
+                if !file.relink(log_end)? {
+                    disk.remove_file(&listed.path)?;
+                    removed = true;
+                    continue;
+                }
+                // It may be full, and then nothing else would bring its slots to the disk.
+                file.sync()?;
             }
             files.push(Arc::new(file));
+        }
+        if removed {
+            // One that came back would be taken for the newest.
+            disk.sync_dir(&dir)?;
         }
         let (files, pending, linking) = (RwLock::new(files), Mutex::default(), Mutex::default());
         Ok(Self { disk, dir, geometry, clock, health, files, pending, linking })

@@ -197,13 +197,18 @@ impl IndexReader {
     /// Something is wrong with entry `number` of the open file.
     fn wrong(&self, number: u32, what: String, findings: &mut Findings) {
         let part = &self.parts[self.file];
-        // A recovery links the entries of a file anew unless it is full.
-        let relinked = part.header.next < self.geometry.entries || part.header.end_physical == 0;
         let (path, offset) = (part.path.clone(), Some(self.position(number)));
-        match relinked {
+        match self.is_relinked() {
             true => findings.recoverable(path, offset, what, REPAIR),
             false => findings.error(path, offset, what, REPAIR),
         }
+    }
+
+    /// Whether a recovery links the entries of the open file anew: unless it is full, and others follow it.
+    fn is_relinked(&self) -> bool {
+        let header = &self.parts[self.file].header;
+        let followed = self.parts[self.file + 1..].iter().any(|later| later.header.next > 1);
+        header.next < self.geometry.entries || header.end_physical == 0 || !followed
     }
 
     /// Where the entry is: its file, and the position there.
@@ -245,7 +250,7 @@ impl IndexReader {
             let what = format!("slot {slot} does not lead to the newest entry of its chain");
             let part = &self.parts[self.file];
             let (path, offset) = (part.path.clone(), Some(HEADER_LEN + slot * 4));
-            match part.header.next < self.geometry.entries {
+            match self.is_relinked() {
                 true => findings.recoverable(path, offset, what, REPAIR),
                 false => findings.error(path, offset, what, REPAIR),
             }

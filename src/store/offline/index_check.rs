@@ -42,7 +42,11 @@ impl IndexCheck {
         for part in reader.parts.iter().filter(|part| !part.fits) {
             let what = format!("has {} bytes, which does not follow from maxHashSlotNum and maxIndexNum", part.len);
             let remedy = "give the broker.conf with these two keys by -c; if they are right, rmq store repair";
-            findings.error(part.path.clone(), None, what, remedy);
+            match part.len {
+                // One that was being made.
+                0 => findings.recoverable(part.path.clone(), None, what, remedy),
+                _ => findings.error(part.path.clone(), None, what, remedy),
+            }
         }
         let (missing, ahead) = Default::default();
         let mut check = Self { dir, reader, log_min: log_min as i64, safe_ms, ahead, any: false, missing };
