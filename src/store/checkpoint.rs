@@ -6,15 +6,17 @@
 //!      8     8  … up to which every consume queue is
 //!     16     8  … up to which the index is
 //!     24    16  used by Apache RocketMQ 5; left as it is
-//!    472     8  "rmq mark"
+//!    448     8  "rmq mark"
+//!    456    24  the three times once more
 //!    480     8  log offset below which everything is synced: log, queue entries and keys
 //!    488     8  where the last record before it starts
 //!    496     8  log offset below which the log is synced
-//!    504     4  CRC-32 of bytes 0 to 23 and 472 to 503
+//!    504     4  CRC-32 of bytes 448 to 503
 //! ```
 //! After a crash, recovery reads the log from there. The three times are Apache RocketMQ's (`StoreCheckpoint`); the marks
-//! are our own, in the same sector, so that they are old or new together. An Apache broker that moves the times leaves
-//! marks whose CRC does not fit any more, and they count for nothing. Nothing here is ever ahead of the files.
+//! are our own, in the same sector. Where they do not fit the times, an Apache broker has
+//! moved these or a write was torn: then the marks count for nothing, and of each time the older one counts. Nothing here
+//! is ever ahead of the files.
 
 use crate::StoreError;
 use base::disk::{Disk, DiskFile};
@@ -24,7 +26,8 @@ use std::path::PathBuf;
 const FILE_LEN: u64 = 4096;
 /// Bytes of the file that are in use.
 pub(crate) const SECTOR: usize = 512;
-const MARKS_AT: usize = 472;
+const MARKS_AT: usize = 448;
+const OFFSETS_AT: usize = 480;
 const CRC_AT: usize = 504;
 const MAGIC: &[u8; 8] = b"rmq mark";
 
@@ -59,23 +62,33 @@ fn number(sector: &[u8; SECTOR], at: usize) -> u64 {
 }
 
 fn crc(sector: &[u8; SECTOR]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(&sector[..24]);
-    hasher.update(&sector[MARKS_AT..CRC_AT]);
-    hasher.finalize()
+    crc32fast::hash(&sector[MARKS_AT..CRC_AT])
 }
 
 /// What the first sector of the file says; no marks if they are not there or do not belong to the times.
 pub(crate) fn decode(sector: &[u8; SECTOR]) -> (Times, Option<Marks>) {
-    let time = |at| number(sector, at) as i64;
-    let times = Times { log_ms: time(0), queues_ms: time(8), index_ms: time(16) };
-    let fits = sector[MARKS_AT..].starts_with(MAGIC) && sector[CRC_AT..CRC_AT + 4] == crc(sector).to_be_bytes();
-    let marks = fits.then(|| Marks {
-        settled: number(sector, MARKS_AT + 8),
-        last_record: number(sector, MARKS_AT + 16),
-        synced: number(sector, MARKS_AT + 24),
-    });
-    (times, marks)
+    let times = |at: usize| {
+        let time = |index: usize| number(sector, at + 8 * index) as i64;
+        Times { log_ms: time(0), queues_ms: time(1), index_ms: time(2) }
+    };
+    let (told, again) = (times(0), times(MARKS_AT + 8));
+    if !sector[MARKS_AT..].starts_with(MAGIC) {
+        return (told, None);
+    }
+    if sector[CRC_AT..CRC_AT + 4] != crc(sector).to_be_bytes() {
+        return (Times::default(), None);
+    }
+    let older = Times {
+        log_ms: told.log_ms.min(again.log_ms),
+        queues_ms: told.queues_ms.min(again.queues_ms),
+        index_ms: told.index_ms.min(again.index_ms),
+    };
+    let marks = Marks {
+        settled: number(sector, OFFSETS_AT),
+        last_record: number(sector, OFFSETS_AT + 8),
+        synced: number(sector, OFFSETS_AT + 16),
+    };
+    (older, (told == again).then_some(marks))
 }
 
 /// The file, and what it will hold after the next save.
@@ -141,14 +154,13 @@ impl Checkpoint {
         {
             let state = self.state.lock();
             let Times { log_ms, queues_ms, index_ms } = state.times;
-            for (at, time) in [(0, log_ms), (8, queues_ms), (16, index_ms)] {
-                sector[at..at + 8].copy_from_slice(&time.to_be_bytes());
-            }
+            let times = [log_ms, queues_ms, index_ms].map(i64::to_be_bytes).concat();
+            sector[..24].copy_from_slice(&times);
             if let Some(Marks { settled, last_record, synced }) = state.marks {
                 sector[MARKS_AT..MARKS_AT + 8].copy_from_slice(MAGIC);
-                for (at, offset) in [(8, settled), (16, last_record), (24, synced)] {
-                    sector[MARKS_AT + at..MARKS_AT + at + 8].copy_from_slice(&offset.to_be_bytes());
-                }
+                sector[MARKS_AT + 8..OFFSETS_AT].copy_from_slice(&times);
+                let offsets = [settled, last_record, synced].map(u64::to_be_bytes).concat();
+                sector[OFFSETS_AT..CRC_AT].copy_from_slice(&offsets);
                 let crc = crc(&sector);
                 sector[CRC_AT..CRC_AT + 4].copy_from_slice(&crc.to_be_bytes());
             }
@@ -204,6 +216,9 @@ mod tests {
         assert_eq!(open(&path).marks(), Some(marks));
         content[23] += 1;
         std::fs::write(&path, &content).unwrap();
-        assert_eq!((open(&path).marks(), open(&path).times().index_ms), (None, 8));
+        assert_eq!((open(&path).marks(), open(&path).times().index_ms), (None, 7), "the older time counts");
+        content[490] += 1;
+        std::fs::write(&path, &content).unwrap();
+        assert_eq!((open(&path).marks(), open(&path).times()), (None, Times::default()), "torn");
     }
 }

@@ -117,12 +117,12 @@ fn kill_often(mode: &'static str, seed: u64, kills: u64) -> Tally {
         let mut victim = Victim::new(mode, seed);
         for life in 0..LIVES.min(kills - tally.kills()) {
             victim.live(life, &mut tally);
-            if thorough {
-                // As the kill left it, before any start mends it.
-                victim.verify(&mut tally);
-            }
-            if life % CHECKED == CHECKED - 1 {
+            // In the long form after each kill: a start, a clean stop, all files, and the command.
+            if thorough || life % CHECKED == CHECKED - 1 {
                 victim.check(&mut tally);
+            }
+            if thorough {
+                victim.verify(&mut tally);
             }
         }
         victim.ledger.forget_what_was_found();
