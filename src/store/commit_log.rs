@@ -133,6 +133,14 @@ impl CommitLog {
         }
     }
 
+    /// Whether a record starts at `offset`, sound or not.
+    pub fn has_record(&self, offset: i64) -> bool {
+        let Some(start) = u64::try_from(offset).ok() else { return false };
+        let file = self.file_at(start).filter(|file| file.readable(start - file.start(), 36));
+        let bytes = file.and_then(|file| file.slice(start - file.start(), 36));
+        bytes.is_some_and(|bytes| stated_size(&bytes).is_some() && bytes[28..] == offset.to_be_bytes())
+    }
+
     /// Passes the record of `size` bytes at `offset` to `use_it`; `None` if there is no such record.
     pub fn with_record<T>(&self, offset: i64, size: u32, use_it: impl FnOnce(&RecordView<'_>) -> T) -> Option<T> {
         let start = u64::try_from(offset).ok()?;

@@ -28,6 +28,8 @@ use std::{
 
 const HEADER_LEN: usize = 40;
 const ENTRY_LEN: usize = 20;
+/// Entries that lead so near the end of what is surely whole, in bytes, are held against the log.
+const MAY_BE_TORN: i64 = 16 << 20;
 
 /// How many slots and entries a file has.
 #[derive(Clone, Copy, Debug)]
@@ -213,9 +215,16 @@ impl IndexFile {
         Ok(())
     }
 
+    fn is_blank(&self, number: u32) -> Result<bool, StoreError> {
+        let mut bytes = [0; ENTRY_LEN];
+        self.file.read_at(self.entry_at(number), &mut bytes)?;
+        Ok(number >= self.geometry.entries || bytes == [0; ENTRY_LEN])
+    }
+
     /// After a crash: keeps the entries that are whole and lead into `0..log_end`, and links their chains anew.
     /// Returns whether any is left.
-    pub fn relink(&self, log_end: i64) -> Result<bool, StoreError> {
+    /// `is_record` tells whether a record starts at an offset of the log: the last entry kept may be torn in its offset.
+    pub fn relink(&self, log_end: i64, is_record: &dyn Fn(i64) -> bool) -> Result<bool, StoreError> {
         let mut header = self.header();
         let stated = header.next;
         let mut heads = vec![0u32; self.geometry.slots as usize];
@@ -230,6 +239,10 @@ impl IndexFile {
                 let blank = entry.hash == 0 && entry.physical_offset == 0;
                 let follows = entry.physical_offset >= last_physical && entry.physical_offset < log_end;
                 if blank || !follows || entry.hash > i32::MAX as u32 || entry.seconds > i32::MAX as u32 {
+                    break 'all;
+                }
+                let near_the_end = entry.physical_offset >= log_end.saturating_sub(MAY_BE_TORN);
+                if near_the_end && !is_record(entry.physical_offset) && self.is_blank(number + 1)? {
                     break 'all;
                 }
                 let head = &mut heads[(entry.hash % self.geometry.slots) as usize];
@@ -348,12 +361,12 @@ mod tests {
         file.link(&[key(3, 0, 0), key(5, 10, 1000), key(2, 20, 2000), key(3, 30, 3000)]).unwrap();
         file.slots.store_u32(&file.file, HEADER_LEN + 4, 0);
         assert!(found(&file, 3).is_empty());
-        assert!(file.relink(30).unwrap());
+        assert!(file.relink(30, &|_| true).unwrap());
         assert_eq!((found(&file, 3), found(&file, 5), found(&file, 2)), (vec![0], vec![10], vec![20]));
         assert_eq!(file.header().next, 4);
         let before = std::fs::read(&path).unwrap();
-        assert!(file.relink(30).unwrap());
+        assert!(file.relink(30, &|_| true).unwrap());
         assert_eq!(std::fs::read(&path).unwrap(), before, "a second time changes nothing");
-        assert!(!file.relink(0).unwrap());
+        assert!(!file.relink(0, &|_| true).unwrap());
     }
 }
