@@ -5,6 +5,7 @@
 use crate::{
     FlushDiskType, StoreConfig, StoreError,
     damage::{Damage, flaw},
+    fanout::Plan,
     mapped_file::{LogFile, file_name},
     queue_files::QueueEntry,
     view::{Found, RecordView, look, stated_size},
@@ -133,12 +134,13 @@ impl CommitLog {
         }
     }
 
-    /// Whether a record starts at `offset`, sound or not.
-    pub fn has_record(&self, offset: i64) -> bool {
-        let Some(start) = u64::try_from(offset).ok() else { return false };
-        let file = self.file_at(start).filter(|file| file.readable(start - file.start(), 36));
-        let bytes = file.and_then(|file| file.slice(start - file.start(), 36));
-        bytes.is_some_and(|bytes| stated_size(&bytes).is_some() && bytes[28..] == offset.to_be_bytes())
+    /// Whether the record at `offset` has a key with that hash.
+    pub fn has_key(&self, offset: i64, hash: u32) -> bool {
+        let Some(bytes) = self.record_at(offset) else { return false };
+        let Found::Record(record) = look(&bytes) else { return false };
+        let mut hashes = Vec::new();
+        Plan::new(&record.topic(), record.sys_flag(), &record.properties(), &mut hashes);
+        hashes.contains(&hash)
     }
 
     /// Passes the record of `size` bytes at `offset` to `use_it`; `None` if there is no such record.

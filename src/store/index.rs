@@ -42,7 +42,7 @@ impl Index {
         clock: Clock,
         health: Arc<Health>,
         relink_below: Option<i64>,
-        is_record: &dyn Fn(i64) -> bool,
+        has_key: &dyn Fn(i64, u32) -> bool,
     ) -> Result<Self, StoreError> {
         let (disk, dir) = (config.disk.clone(), config.index_path());
         let geometry = Geometry { slots: config.max_hash_slot_num, entries: config.max_index_num };
@@ -72,7 +72,7 @@ impl Index {
             let is_newest = newest.as_ref() == Some(&listed.name);
             let may_be_torn = |log_end: &i64| is_newest || !file.is_full() || file.header().end_physical >= *log_end;
             if let Some(log_end) = relink_below.filter(may_be_torn) {
-                if !file.relink(log_end, is_record)? {
+                if !file.relink(log_end, has_key)? {
                     disk.remove_file(&listed.path)?;
                     removed = true;
                     continue;
@@ -223,7 +223,7 @@ mod tests {
 
     fn open(dir: &std::path::Path) -> Index {
         let config = StoreConfig { max_index_num: 4, max_hash_slot_num: 2, ..StoreConfig::small(dir) };
-        Index::open(&config, Clock::manual(1_700_000_000_000), Arc::default(), None, &|_| true).unwrap()
+        Index::open(&config, Clock::manual(1_700_000_000_000), Arc::default(), None, &|_, _| true).unwrap()
     }
 
     fn found(index: &Index, hash: u32) -> Vec<i64> {

@@ -223,8 +223,8 @@ impl IndexFile {
 
     /// After a crash: keeps the entries that are whole and lead into `0..log_end`, and links their chains anew.
     /// Returns whether any is left.
-    /// `is_record` tells whether a record starts at an offset of the log: the last entry kept may be torn in its offset.
-    pub fn relink(&self, log_end: i64, is_record: &dyn Fn(i64) -> bool) -> Result<bool, StoreError> {
+    /// `has_key` tells whether the record at an offset of the log has a key with a hash: the last entry kept may be torn.
+    pub fn relink(&self, log_end: i64, has_key: &dyn Fn(i64, u32) -> bool) -> Result<bool, StoreError> {
         let mut header = self.header();
         let stated = header.next;
         let mut heads = vec![0u32; self.geometry.slots as usize];
@@ -242,7 +242,7 @@ impl IndexFile {
                     break 'all;
                 }
                 let near_the_end = entry.physical_offset >= log_end.saturating_sub(MAY_BE_TORN);
-                if near_the_end && !is_record(entry.physical_offset) && self.is_blank(number + 1)? {
+                if near_the_end && !has_key(entry.physical_offset, entry.hash) && self.is_blank(number + 1)? {
                     break 'all;
                 }
                 let head = &mut heads[(entry.hash % self.geometry.slots) as usize];
@@ -361,12 +361,12 @@ mod tests {
         file.link(&[key(3, 0, 0), key(5, 10, 1000), key(2, 20, 2000), key(3, 30, 3000)]).unwrap();
         file.slots.store_u32(&file.file, HEADER_LEN + 4, 0);
         assert!(found(&file, 3).is_empty());
-        assert!(file.relink(30, &|_| true).unwrap());
+        assert!(file.relink(30, &|_, _| true).unwrap());
         assert_eq!((found(&file, 3), found(&file, 5), found(&file, 2)), (vec![0], vec![10], vec![20]));
         assert_eq!(file.header().next, 4);
         let before = std::fs::read(&path).unwrap();
-        assert!(file.relink(30, &|_| true).unwrap());
+        assert!(file.relink(30, &|_, _| true).unwrap());
         assert_eq!(std::fs::read(&path).unwrap(), before, "a second time changes nothing");
-        assert!(!file.relink(0, &|_| true).unwrap());
+        assert!(!file.relink(0, &|_, _| true).unwrap());
     }
 }

@@ -132,9 +132,9 @@ pub(crate) fn open(config: StoreConfig, clock: Clock, lock: &StoreLock) -> Resul
     found_queues.into_iter().for_each(|queue| queue.put_in(&queues, min));
     let index = match config.message_index_enable {
         true => {
-            let is_record = |offset| log.has_record(offset);
+            let has_key = |offset, hash| log.has_key(offset, hash);
             let keep = lock.after_abort.then_some(missing.index_from.min(end) as i64);
-            Some(Index::open(&config, clock.clone(), health.clone(), keep, &is_record)?)
+            Some(Index::open(&config, clock.clone(), health.clone(), keep, &has_key)?)
         }
         false => None,
     };

@@ -61,7 +61,7 @@ pub(super) fn rebuild(
     let index = match order.index {
         true => {
             disk().create_dirs(&config.index_path())?;
-            Some(Index::open(&config, clock, Arc::default(), None, &|_| true)?)
+            Some(Index::open(&config, clock, Arc::default(), None, &|_, _| true)?)
         }
         false => None,
     };
