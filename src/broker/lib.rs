@@ -15,6 +15,7 @@ mod dispatch;
 mod groups;
 mod inspect;
 mod keys_without_effect;
+mod locks;
 mod manage;
 mod membership;
 mod offsets;

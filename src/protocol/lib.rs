@@ -7,6 +7,7 @@ pub mod frame;
 pub mod heartbeat;
 pub mod inspect;
 mod json;
+pub mod lock;
 pub mod loose_json;
 pub mod properties;
 pub mod pull;
