@@ -9,6 +9,7 @@ pub mod inspect;
 mod json;
 pub mod lock;
 pub mod loose_json;
+pub mod offset_table;
 pub mod properties;
 pub mod pull;
 pub mod record;
