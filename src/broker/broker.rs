@@ -16,6 +16,7 @@ use crate::{
 use arc_swap::ArcSwap;
 use base::{Clock, Disk, Tasks, durable::DurableFile};
 use parking_lot::Mutex;
+use protocol::record::NewRecord;
 use remoting::{Limits, Names, server};
 use std::{
     io,
@@ -23,7 +24,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use store::{FlushDiskType, MessageStore, StoreConfig, StoreError};
+use store::{FlushDiskType, MessageStore, Placed, StoreConfig, StoreError};
 
 /// How often silent clients are looked for.
 const EXPIRY_PERIOD: Duration = Duration::from_secs(10);
@@ -201,6 +202,18 @@ impl Broker {
     /// The messages.
     pub fn store(&self) -> &MessageStore {
         &self.store
+    }
+
+    /// Stores a record of the broker's own making, or one that it moves. Where it lies; it is surely on the disk once
+    /// [`MessageStore::flushed`] has come past its end.
+    ///
+    /// # Errors
+    /// As [`MessageStore::append`]; nothing is stored then.
+    pub fn put(&self, record: &NewRecord<'_>) -> Result<Placed, StoreError> {
+        let (mut batch, mut placed) = (self.store.batch(), Vec::with_capacity(1));
+        batch.push(record)?;
+        self.store.append(&mut batch, &mut placed)?;
+        placed.pop().ok_or(StoreError::Closed)
     }
 
     /// What records say who stored them: the advertised address.

@@ -18,6 +18,7 @@ mod keys_without_effect;
 mod manage;
 mod membership;
 mod offsets;
+mod parked;
 mod pull;
 mod query;
 mod rates;

@@ -3,7 +3,7 @@
 //! All sends of one read are appended with one write, and wait for the disk together.
 //! Source: `SendMessageProcessor`, `AbstractSendMessageProcessor` of Apache RocketMQ 4.9.8.
 
-use crate::{broker::Broker, config_values::FlushDiskType, refusal::Refusal, topics::DLQ_QUEUES};
+use crate::{broker::Broker, config_values::FlushDiskType, parked::Parking, refusal::Refusal, topics::DLQ_QUEUES};
 use base::Fields;
 use protocol::{
     Command,
@@ -77,10 +77,11 @@ impl Sends {
             return Err(Refusal::illegal(format!("a body of {} bytes, maxMessageSize is {max}", body.len())));
         }
         let given = Given::read(broker, header.properties)?;
+        let parking = given.parking(&header, &place)?;
         let multi_tag = topic.topic_filter_type == "MULTI_TAG";
         let record = NewRecord {
-            topic: place.topic.as_deref().unwrap_or(header.topic),
-            queue_id: place.queue_id,
+            topic: parking.as_ref().map_or(place.topic.as_deref().unwrap_or(header.topic), |parking| parking.topic),
+            queue_id: parking.as_ref().map_or(place.queue_id, |parking| parking.queue_id),
             flag: header.flag,
             sys_flag: SysFlag(header.sys_flag | if multi_tag { SysFlag::MULTI_TAGS } else { 0 }),
             born_ms: header.born_ms,
@@ -94,9 +95,8 @@ impl Sends {
         if header.batch {
             self.add_batch(broker, &header, &record, body.clone())?;
         } else {
-            self.records
-                .push(&NewRecord { properties: &given.stored, ..record })
-                .map_err(|error| refusal_of(&error))?;
+            let properties = parking.as_ref().map_or(&given.stored, |parking| &parking.properties);
+            self.records.push(&NewRecord { properties, ..record }).map_err(|error| refusal_of(&error))?;
         }
         Ok((place.queue_id, given.wait_for_store, announced))
     }
@@ -314,16 +314,19 @@ impl Place {
 /// What a message's properties say to the broker, and those to be stored.
 struct Given {
     wait_for_store: bool,
+    /// It is to be seen only later: by a delay level from 1.
+    delay_level: i32,
+    /// It is half a message, to be seen once its transaction is committed.
+    half: bool,
     /// Without `WAIT`, which is said to the broker only, and with the cluster.
     stored: String,
 }
 
 impl Given {
-    /// Delayed and transactional messages must not be seen at once: as long as the broker cannot hold them back, it
-    /// refuses them.
     fn read(broker: &Broker, text: &str) -> Result<Self, Refusal> {
         let cluster = &broker.config().broker_cluster_name;
-        let mut given = Self { wait_for_store: true, stored: String::with_capacity(text.len() + cluster.len() + 10) };
+        let stored = String::with_capacity(text.len() + cluster.len() + 10);
+        let mut given = Self { wait_for_store: true, delay_level: 0, half: false, stored };
         for pair in text.split(properties::PROPERTY_SEPARATOR) {
             let Some((name, value)) = pair.split_once(properties::NAME_VALUE_SEPARATOR) else { continue };
             match name {
@@ -333,12 +336,12 @@ impl Given {
                 }
                 // The broker's own: what a client says of them does not count.
                 properties::CLUSTER | properties::CRC32 => continue,
-                properties::DELAY_LEVEL if value != "0" => {
-                    return Err(Refusal::illegal("this broker does not deliver messages with a delay yet"));
+                properties::DELAY_LEVEL => {
+                    given.delay_level = value
+                        .parse()
+                        .map_err(|_| Refusal::illegal(format!("the delay level {value:?} is no number")))?;
                 }
-                properties::TRANSACTION_PREPARED if value.eq_ignore_ascii_case("true") => {
-                    return Err(Refusal::forbidden("this broker does not take transactional messages yet"));
-                }
+                properties::TRANSACTION_PREPARED => given.half = value.eq_ignore_ascii_case("true"),
                 _ => {}
             }
             given.stored.push_str(pair);
@@ -348,6 +351,18 @@ impl Given {
         given.stored.push(properties::NAME_VALUE_SEPARATOR);
         given.stored.push_str(cluster);
         Ok(given)
+    }
+
+    /// Where the message is kept while it is not to be seen. As long as the broker cannot hold such messages back, it
+    /// refuses them.
+    fn parking(&self, _header: &SendHeader<'_>, _place: &Place) -> Result<Option<Parking>, Refusal> {
+        if self.half {
+            return Err(Refusal::forbidden("this broker does not take transactional messages yet"));
+        }
+        if self.delay_level > 0 {
+            return Err(Refusal::illegal("this broker does not deliver messages with a delay yet"));
+        }
+        Ok(None)
     }
 }
 
