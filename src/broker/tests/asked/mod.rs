@@ -57,6 +57,15 @@ impl Asked {
         self.dir
     }
 
+    /// What a kill of the process would leave, as a broker of its own finds it.
+    pub async fn killed(self, set: impl FnOnce(&mut BrokerConfig)) -> Self {
+        let left = tempfile::tempdir().expect("a temporary folder");
+        copy(self.dir.path(), left.path());
+        let clock = self.clock.clone();
+        self.stop().await;
+        Self::start_in(left, clock, set).await
+    }
+
     pub fn dir(&self) -> &std::path::Path {
         self.dir.path()
     }
@@ -114,6 +123,19 @@ pub fn send_header<'a>(topic: &'a str, properties: &'a str) -> SendHeader<'a> {
         unit_mode: false,
         batch: false,
         max_reconsume_times: None,
+    }
+}
+
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).expect("the folder is writable");
+    for entry in std::fs::read_dir(from).expect("readable") {
+        let entry = entry.expect("readable");
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).expect("the folder is writable");
+        }
     }
 }
 
