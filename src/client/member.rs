@@ -233,9 +233,14 @@ impl Member {
 
     /// Keeps every position that is not kept yet. Returns whether all are now.
     pub(crate) async fn persist_all(&self) -> bool {
-        let queues =
-            self.queues.lock().iter().map(|(queue, it)| (queue.clone(), it.process.clone())).collect::<Vec<_>>();
-        self.positions.keep(&self.client, &self.group, &queues).await
+        // Once a lock is lost, somebody else says how far the group is.
+        let is_own = |queue: &Queue| !self.is_locking() || self.locks.holds(queue);
+        let own: Vec<_> = {
+            let queues = self.queues.lock();
+            let own = queues.iter().filter(|(queue, _)| is_own(queue));
+            own.map(|(queue, assigned)| (queue.clone(), assigned.process.clone())).collect()
+        };
+        self.positions.keep(&self.client, &self.group, &own).await
     }
 
     /// Whether positions are kept without being asked for: always but by a poller that commits itself.

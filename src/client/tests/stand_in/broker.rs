@@ -61,6 +61,8 @@ pub struct State {
     pub locks: BTreeMap<(String, QueueName), String>,
     /// How often locks were asked for.
     pub lock_requests: usize,
+    /// Answer positions with an error.
+    pub refuse_commits: bool,
     /// Answer requests for locks with an error.
     pub refuse_locks: bool,
     pub sends: usize,
@@ -326,7 +328,11 @@ impl Broker {
             }
             request::UPDATE_CONSUMER_OFFSET => {
                 let UpdateOffset { consumer_group, topic, queue_id, commit_offset } = request.header().unwrap();
-                self.state.lock().offsets.insert((consumer_group, topic, queue_id), commit_offset);
+                let mut state = self.state.lock();
+                if state.refuse_commits {
+                    return Command::refusal(response::SYSTEM_ERROR, "as the test wants it");
+                }
+                state.offsets.insert((consumer_group, topic, queue_id), commit_offset);
                 Command::success()
             }
             request::HEART_BEAT => {
