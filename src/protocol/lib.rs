@@ -14,6 +14,7 @@ pub mod record;
 pub mod registration;
 pub mod route;
 pub mod send;
+pub mod sql92;
 pub mod topic;
 pub mod whole_crc;
 
