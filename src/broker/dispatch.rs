@@ -44,7 +44,7 @@ fn other(broker: &Arc<Broker>, peer: &Arc<Peer>, request: &Command, answers: &mu
         request::HEART_BEAT => membership::heartbeat(broker, peer, request),
         request::UNREGISTER_CLIENT => membership::unregister(broker, peer, request),
         request::GET_CONSUMER_LIST_BY_GROUP => membership::members(broker, request),
-        request::CHECK_CLIENT_CONFIG => membership::check_client(request),
+        request::CHECK_CLIENT_CONFIG => membership::check_client(broker, request),
 
         request::QUERY_CONSUMER_OFFSET => query::consumer_offset(broker, request),
         request::UPDATE_CONSUMER_OFFSET => query::update_consumer_offset(broker, request),

@@ -3,7 +3,7 @@
 //! A pull that finds nothing waits on the queue's end: a long poll is a future that takes long.
 //! Source: `PullMessageProcessor`, `PullRequestHoldService` of Apache RocketMQ 4.9.8.
 
-use crate::{broker::Broker, config_values::BrokerRole, refusal::Refusal};
+use crate::{broker::Broker, config_values::BrokerRole, filters::Wanted, refusal::Refusal};
 use protocol::{
     Body, Command,
     code::response,
@@ -36,7 +36,7 @@ pub fn pull(broker: &Arc<Broker>, request: &Command, answers: &mut Answers) {
 /// A checked request to read.
 struct Reading {
     asked: Pull,
-    subscription: Arc<Subscription>,
+    wanted: Arc<Wanted>,
     group: Arc<GroupConfig>,
 }
 
@@ -64,18 +64,14 @@ impl Reading {
             );
             return Err(Refusal::new(response::SYSTEM_ERROR, remark));
         }
-        let subscription = subscription(broker, &asked, &group)?;
-        if !subscription.is_tag() {
-            let remark = format!("this broker cannot filter by {}", subscription.expression_type);
-            return Err(Refusal::new(response::SYSTEM_ERROR, remark));
-        }
-        Ok(Self { asked, subscription, group })
+        let wanted = wanted(broker, &asked, &group)?;
+        Ok(Self { asked, wanted, group })
     }
 
     fn commit(&self, broker: &Broker) {
         let asked = &self.asked;
         if asked.sys_flag & pull_flag::COMMIT_OFFSET != 0 && broker.config().broker_role != BrokerRole::Slave {
-            broker.offsets().commit(&asked.topic, &asked.consumer_group, asked.queue_id, asked.commit_offset);
+            broker.offsets().advance(&asked.topic, &asked.consumer_group, asked.queue_id, asked.commit_offset);
         }
     }
 
@@ -86,8 +82,7 @@ impl Reading {
             offset,
             max_messages: usize::try_from(self.asked.max_msg_nums).unwrap_or(0),
         };
-        // Tags match by hash here; the client compares the tags themselves.
-        broker.store().pull(&spec, |entry, _| self.subscription.may_want(entry.tag_hash))
+        broker.store().pull(&spec, |entry, record| self.wanted.wants(entry, record))
     }
 
     /// How long this pull may wait for a message, if it is to wait.
@@ -162,6 +157,10 @@ impl Reading {
             let Pull { consumer_group, topic, queue_id, queue_offset, .. } = &self.asked;
             let to = pulled.next_offset;
             tracing::info!(group = consumer_group, topic, queue_id, from = queue_offset, to, "offset corrected");
+            if config.broker_role != BrokerRole::Slave {
+                let end = || broker.store().queue(topic, *queue_id).map_or(0, |queue| queue.max_offset());
+                broker.offsets().correct(topic, consumer_group, *queue_id, end);
+            }
         }
         let header = PullAnswer {
             suggest_which_broker_id: suggested,
@@ -178,30 +177,57 @@ impl Reading {
 }
 
 /// What the group wants of the topic: as the request says, or as the group's heartbeats did.
-fn subscription(broker: &Broker, asked: &Pull, group: &GroupConfig) -> Result<Arc<Subscription>, Refusal> {
+fn wanted(broker: &Broker, asked: &Pull, group: &GroupConfig) -> Result<Arc<Wanted>, Refusal> {
+    let heard = broker.clients().subscription(&asked.consumer_group, &asked.topic);
+    if let Some((MessageModel::Broadcasting, _)) = heard
+        && !group.consume_broadcast_enable
+    {
+        let remark = format!("group {} may not consume by broadcast way", asked.consumer_group);
+        return Err(Refusal::forbidden(remark));
+    }
     if asked.sys_flag & pull_flag::SUBSCRIPTION != 0 {
         let expression = asked.subscription.as_deref().unwrap_or_default();
         let kind = asked.expression_type.as_deref();
-        return Ok(Arc::new(Subscription::of_type(&asked.topic, expression, kind, asked.sub_version)));
+        let said = Subscription::of_type(&asked.topic, expression, kind, asked.sub_version);
+        may_filter(broker, &said)?;
+        let wanted = broker.filters().wanted(said);
+        return usable(wanted.into(), response::SUBSCRIPTION_PARSE_FAILED, "parse the consumer's subscription failed");
     }
-    let Some((model, subscription)) = broker.clients().subscription(&asked.consumer_group, &asked.topic) else {
+    let Some((_, wanted)) = heard else {
         let remark = format!("group {} has no connected member: is its heartbeat late?", asked.consumer_group);
         return Err(Refusal::new(response::SUBSCRIPTION_NOT_EXIST, remark));
     };
-    if model == MessageModel::Broadcasting && !group.consume_broadcast_enable {
-        return Err(Refusal::forbidden(format!("group {} may not consume by broadcast", asked.consumer_group)));
-    }
-    let Some(subscription) = subscription else {
+    let Some(wanted) = wanted else {
         let remark = format!(
             "group {} does not subscribe to topic {}: do all its members subscribe to the same topics?",
             asked.consumer_group, asked.topic
         );
         return Err(Refusal::new(response::SUBSCRIPTION_NOT_EXIST, remark));
     };
-    if subscription.sub_version < asked.sub_version {
+    if wanted.said.sub_version < asked.sub_version {
         return Err(Refusal::new(response::SUBSCRIPTION_NOT_LATEST, "the consumer's subscription not latest"));
     }
-    Ok(subscription)
+    may_filter(broker, &wanted.said)?;
+    usable(wanted, response::FILTER_DATA_NOT_EXIST, "the consumer's filter cannot be used")
+}
+
+/// Refuses filters over properties where the broker's settings do.
+pub(crate) fn may_filter(broker: &Broker, said: &Subscription) -> Result<(), Refusal> {
+    if said.is_tag() || broker.config().enable_property_filter {
+        return Ok(());
+    }
+    let remark = format!(
+        "The broker does not support consumer to filter message by {}: enablePropertyFilter is false",
+        said.expression_type
+    );
+    Err(Refusal::new(response::SYSTEM_ERROR, remark))
+}
+
+fn usable(wanted: Arc<Wanted>, code: i32, what: &str) -> Result<Arc<Wanted>, Refusal> {
+    match wanted.broken() {
+        None => Ok(wanted),
+        Some(why) => Err(Refusal::new(code, format!("{what}: {why}"))),
+    }
 }
 
 /// Apache's name of a status: some clients compare it.

@@ -73,7 +73,7 @@ fn is_cold(broker: &Broker, queue: &ConsumeQueue) -> bool {
     queue.get(queue.min_offset()).is_some_and(|first| broker.store().is_cold(first.physical_offset))
 }
 
-/// Stores how far a group has consumed a queue (15).
+/// Stores how far a group has consumed a queue (15), also if it is less far than before: see [`crate::offsets`].
 pub fn update_consumer_offset(broker: &Broker, request: &Command) -> Answered {
     let of: UpdateOffset = request.header()?;
     if broker.topics().find(&of.topic).is_none() {
