@@ -28,6 +28,8 @@ use std::{
 
 const HEADER_LEN: usize = 40;
 const ENTRY_LEN: usize = 20;
+/// Where the header has the number of the next entry.
+const NEXT_AT: usize = 36;
 /// Entries that lead so near the end of what is surely whole, in bytes, are held against the log.
 const MAY_BE_TORN: i64 = 16 << 20;
 
@@ -119,7 +121,7 @@ impl IndexFile {
             begin_physical: slots.load_i64(16),
             end_physical: slots.load_i64(24),
             slots_used: slots.load_u32(32),
-            next: slots.load_u32(36).clamp(1, geometry.entries),
+            next: slots.load_u32(NEXT_AT).clamp(1, geometry.entries),
         };
         Ok(Self { file, slots, geometry, header: Mutex::new(header) })
     }
@@ -183,7 +185,7 @@ impl IndexFile {
         self.slots.store_i64(&self.file, 16, header.begin_physical);
         self.slots.store_i64(&self.file, 24, header.end_physical);
         self.slots.store_u32(&self.file, 32, header.slots_used);
-        self.slots.store_u32(&self.file, 36, header.next);
+        self.slots.store_u32(&self.file, NEXT_AT, header.next);
     }
 
     /// Whether the file may hold keys of records stored in that span, ms.
@@ -260,6 +262,8 @@ impl IndexFile {
                 break;
             }
         }
+        // First of all: a crash in the midst of this must not leave a file that looks full and is not relinked again.
+        self.slots.store_u32(&self.file, NEXT_AT, number);
         for (index, head) in heads.into_iter().enumerate() {
             let slot = HEADER_LEN + index * 4;
             if self.slots.load_u32(slot) != head {
@@ -281,6 +285,8 @@ impl IndexFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base::disk::{Call, Refused, Tap};
+    use std::sync::Arc;
 
     const TINY: Geometry = Geometry { slots: 2, entries: 6 };
 
@@ -368,5 +374,43 @@ mod tests {
         assert!(file.relink(30, &|_, _| true).unwrap());
         assert_eq!(std::fs::read(&path).unwrap(), before, "a second time changes nothing");
         assert!(!file.relink(0, &|_, _| true).unwrap());
+    }
+
+    /// Keeps what a file held after each change of it.
+    #[derive(Default)]
+    struct Copies(Mutex<Vec<Vec<u8>>>);
+
+    impl Tap for Copies {
+        fn before(&self, _: &Call<'_>) -> Result<(), Refused> {
+            Ok(())
+        }
+
+        fn after(&self, call: &Call<'_>) {
+            if let Call::Write { path, .. } | Call::Store { path, .. } = call {
+                self.0.lock().push(std::fs::read(path).unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn a_crash_while_a_full_file_is_cut_leaves_one_that_is_cut_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("1");
+        let file = IndexFile::create(&Disk::default(), path.clone(), TINY).unwrap();
+        let keys: Vec<_> = (1..6).map(|n| key(3, n * 10, n * 1000)).collect();
+        assert!(file.link(&keys).unwrap() == 5 && file.is_full());
+        let copies = Arc::new(Copies::default());
+        let file = IndexFile::open(&Disk::with_tap(copies.clone()), path.clone(), TINY).unwrap();
+        assert!(file.relink(35, &|_, _| true).unwrap());
+        let copies = std::mem::take(&mut *copies.0.lock());
+        assert!(copies.len() > 3, "{} changes", copies.len());
+        for (at, copy) in copies.into_iter().enumerate() {
+            std::fs::write(&path, copy).unwrap();
+            let file = IndexFile::open(&Disk::default(), path.clone(), TINY).unwrap();
+            // What `Index::open` goes by.
+            assert!(!file.is_full() || file.header().end_physical >= 35, "after change {at}: {:?}", file.header());
+            assert!(file.relink(35, &|_, _| true).unwrap());
+            assert_eq!((found(&file, 3), file.header().end_physical), (vec![30, 20, 10], 30), "after change {at}");
+        }
     }
 }

@@ -1,27 +1,28 @@
 //! Filters over properties (SQL92), asked for over a real socket: what a reader gets, what it waits for, and what is refused.
 
 mod asked;
+mod reader;
 
-use asked::{Asked, bodies, from, heartbeat, next, pull_request, sql, wanting};
 use protocol::{
     Command,
     code::{request, response},
     heartbeat::{CheckClient, MessageModel::Clustering, Subscription},
-    pull::{Pull, pull_flag},
+    pull::Pull,
 };
+use reader::{Reader, bodies, from, heartbeat, next, pull_request, sql, waiting, wanting};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pull_with_an_expression_gets_what_it_describes_and_goes_on_behind_the_rest() {
-    let asked = Asked::start(|_| {}).await;
+    let reader = Reader::start(|_| {}).await;
     for at in 0..10 {
-        asked.send("T", &format!("m{at}"), &format!("a={at} TAGS=Tag{}", at % 2)).await;
+        reader.send("T", &format!("m{at}"), &format!("a={at} TAGS=Tag{}", at % 2)).await;
     }
     for (expression, wanted) in [
         ("a IS NOT NULL AND a >= 8", ["m8", "m9"]),
         ("a BETWEEN 5 AND 8 AND TAGS = 'Tag1'", ["m5", "m7"]),
         ("a > 8.5 OR TAGS IN ('Tag0') AND a < 1", ["m0", "m9"]),
     ] {
-        let answer = asked.pull(&wanting(from("T", 0), "SQL92", expression)).await;
+        let answer = reader.pull(&wanting(from("T", 0), "SQL92", expression)).await;
         assert_eq!(
             (answer.code, bodies(&answer)),
             (response::SUCCESS, wanted.map(str::to_owned).to_vec()),
@@ -29,64 +30,63 @@ async fn a_pull_with_an_expression_gets_what_it_describes_and_goes_on_behind_the
         );
         assert_eq!(next(&answer), 10);
     }
-    let nothing = asked.pull(&wanting(from("T", 0), "SQL92", "b = 1")).await;
+    let nothing = reader.pull(&wanting(from("T", 0), "SQL92", "b = 1")).await;
     assert_eq!(
         (nothing.code, nothing.remark.as_deref()),
         (response::PULL_RETRY_IMMEDIATELY, Some("NO_MATCHED_MESSAGE"))
     );
     assert_eq!(next(&nothing), 10);
-    let tags = asked.pull(&wanting(from("T", 8), "TAG", "Tag1")).await;
+    let tags = reader.pull(&wanting(from("T", 8), "TAG", "Tag1")).await;
     assert_eq!(bodies(&tags), ["m9"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pull_without_one_goes_by_the_groups_heartbeat_and_retries_are_not_filtered_again() {
-    let asked = Asked::start(|_| {}).await;
-    asked.send("T", "small", "a=1").await;
-    asked.send("T", "large", "a=9").await;
+    let reader = Reader::start(|_| {}).await;
+    reader.send("T", "small", "a=1").await;
+    reader.send("T", "large", "a=9").await;
     let wants = |expression, version| vec![sql("T", expression, version), Subscription::tags("%RETRY%G", "*", version)];
-    asked.ask(heartbeat("c", Clustering, wants("a > 5", 1))).await;
-    assert_eq!(bodies(&asked.pull(&from("T", 0)).await), ["large"]);
+    reader.ask(heartbeat("c", Clustering, wants("a > 5", 1))).await;
+    assert_eq!(bodies(&reader.pull(&from("T", 0)).await), ["large"]);
     // Sent back before the group wanted something else.
-    asked.send("%RETRY%G", "again", "a=1").await;
-    assert_eq!(bodies(&asked.pull(&from("%RETRY%G", 0)).await), ["again"]);
-    let early = asked.pull(&Pull { sub_version: 2, ..from("T", 0) }).await;
+    reader.send("%RETRY%G", "again", "a=1").await;
+    assert_eq!(bodies(&reader.pull(&from("%RETRY%G", 0)).await), ["again"]);
+    let early = reader.pull(&Pull { sub_version: 2, ..from("T", 0) }).await;
     assert_eq!(early.code, response::SUBSCRIPTION_NOT_LATEST);
-    asked.ask(heartbeat("c", Clustering, wants("a < 5", 2))).await;
-    assert_eq!(bodies(&asked.pull(&Pull { sub_version: 2, ..from("T", 0) }).await), ["small"]);
+    reader.ask(heartbeat("c", Clustering, wants("a < 5", 2))).await;
+    assert_eq!(bodies(&reader.pull(&Pull { sub_version: 2, ..from("T", 0) }).await), ["small"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_poll_waits_until_its_expression_is_met() {
-    let asked = Asked::start(|_| {}).await;
-    asked.send("T", "first", "a=0").await;
-    let pull = Pull { sys_flag: pull_flag::SUSPEND, suspend_timeout_millis: 60_000, ..from("T", 1) };
-    let pull = wanting(pull, "SQL92", "a > 5");
-    let waiting = asked.pull(&pull);
+    let reader = Reader::start(|_| {}).await;
+    reader.send("T", "first", "a=0").await;
+    let pull = waiting(wanting(from("T", 1), "SQL92", "a > 5"));
+    let waiting = reader.pull(&pull);
     tokio::pin!(waiting);
     for pairs in ["a=1", "", "a=word", "b=9"] {
         tokio::select! {
             biased;
             _ = &mut waiting => panic!("answered without a wanted message"),
-            () = asked.send("T", "unwanted", pairs) => {}
+            () = reader.send("T", "unwanted", pairs) => {}
         }
     }
-    let (answer, ()) = tokio::join!(waiting, asked.send("T", "wanted", "a=6"));
+    let (answer, ()) = tokio::join!(waiting, reader.send("T", "wanted", "a=6"));
     assert_eq!((bodies(&answer), next(&answer)), (vec!["wanted".to_owned()], 6));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bad_expression_is_refused_with_its_place_and_what_is_wrong() {
-    let asked = Asked::start(|_| {}).await;
-    asked.send("T", "x", "a=1").await;
+    let reader = Reader::start(|_| {}).await;
+    reader.send("T", "x", "a=1").await;
     let check = |said: Subscription| {
         let body = CheckClient { client_id: "c".into(), group: "G".into(), subscription_data: said };
         Command::request(request::CHECK_CLIENT_CONFIG).with_json(&body)
     };
-    assert_eq!(asked.ask(check(sql("T", "a > 1", 1))).await.code, response::SUCCESS);
-    assert_eq!(asked.ask(check(Subscription::tags("T", "a > 1", 1))).await.code, response::SUCCESS);
+    assert_eq!(reader.ask(check(sql("T", "a > 1", 1))).await.code, response::SUCCESS);
+    assert_eq!(reader.ask(check(Subscription::tags("T", "a > 1", 1))).await.code, response::SUCCESS);
     // Apache RocketMQ accepts the heartbeat, too.
-    assert_eq!(asked.ask(heartbeat("c", Clustering, vec![sql("T", "a > ", 1)])).await.code, response::SUCCESS);
+    assert_eq!(reader.ask(heartbeat("c", Clustering, vec![sql("T", "a > ", 1)])).await.code, response::SUCCESS);
     let too_deep = format!("{}a = 1{}", "(".repeat(10_000), ")".repeat(10_000));
     let (parse, filter) = (response::SUBSCRIPTION_PARSE_FAILED, response::FILTER_DATA_NOT_EXIST);
     for (request, code, reason) in [
@@ -98,30 +98,30 @@ async fn a_bad_expression_is_refused_with_its_place_and_what_is_wrong() {
         (pull_request(&wanting(from("T", 0), "SQL92", &too_deep)), parse, "nested more than 100 deep"),
         (pull_request(&wanting(from("T", 0), "XPATH", "a")), parse, "XPATH"),
     ] {
-        let answer = asked.ask(request).await;
+        let answer = reader.ask(request).await;
         let remark = answer.remark.unwrap_or_default();
         assert_eq!(answer.code, code, "{remark}");
         assert!(remark.contains(reason), "{remark}");
     }
-    asked.ask(heartbeat("c", Clustering, vec![sql("T", "a > 0", 2)])).await;
-    assert_eq!(bodies(&asked.pull(&from("T", 0)).await), ["x"], "and is well once it is mended");
+    reader.ask(heartbeat("c", Clustering, vec![sql("T", "a > 0", 2)])).await;
+    assert_eq!(bodies(&reader.pull(&from("T", 0)).await), ["x"], "and is well once it is mended");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_property_filters_they_are_refused_in_apaches_words() {
-    let asked = Asked::start(|config| config.enable_property_filter = false).await;
-    asked.send("T", "x", "a=1").await;
-    asked.ask(heartbeat("c", Clustering, vec![sql("T", "a = 1", 1)])).await;
+    let reader = Reader::start(|config| config.enable_property_filter = false).await;
+    reader.send("T", "x", "a=1").await;
+    reader.ask(heartbeat("c", Clustering, vec![sql("T", "a = 1", 1)])).await;
     let check = CheckClient { client_id: "c".into(), group: "G".into(), subscription_data: sql("T", "a = 1", 1) };
     let check = Command::request(request::CHECK_CLIENT_CONFIG).with_json(&check);
     let by_request = pull_request(&wanting(from("T", 0), "SQL92", "a = 1"));
     for request in [check, by_request, pull_request(&from("T", 0))] {
-        let answer = asked.ask(request).await;
+        let answer = reader.ask(request).await;
         assert_eq!(answer.code, response::SYSTEM_ERROR);
         let words = "The broker does not support consumer to filter message by SQL92";
         assert!(answer.remark.is_some_and(|remark| remark.starts_with(words)));
     }
-    assert_eq!(bodies(&asked.pull(&wanting(from("T", 0), "TAG", "*")).await), ["x"]);
-    asked.set("enablePropertyFilter=true").await;
-    assert_eq!(bodies(&asked.pull(&from("T", 0)).await), ["x"]);
+    assert_eq!(bodies(&reader.pull(&wanting(from("T", 0), "TAG", "*")).await), ["x"]);
+    reader.set("enablePropertyFilter=true").await;
+    assert_eq!(bodies(&reader.pull(&from("T", 0)).await), ["x"]);
 }

@@ -1,37 +1,37 @@
-//! A broker and a client with a connection to it, and the requests that these tests make.
+//! A broker with a clock that the test sets, and a client that asks it over a real socket.
 
-// Each test file uses some of it.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test uses a part")]
 
-use base::{Clock, Disk};
+use base::{Clock, Disk, Fields};
 use broker::{Broker, config::BrokerConfig};
 use protocol::{
     Command,
     code::request,
-    heartbeat::{ConsumeFrom, ConsumeType, ConsumerData, Heartbeat, MessageModel, Subscription},
     properties,
-    pull::{Pull, PullAnswer, UpdateOffset, pull_flag},
-    record,
+    record::{self, Record},
     send::SendHeader,
 };
 use remoting::{Client, client::NoService};
 use std::{sync::Arc, time::Duration};
-use tempfile::TempDir;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long anything may take before a test fails.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+/// What the clocks show first.
+pub const BEGIN_MS: i64 = 1_800_000_000_000;
 
 pub struct Asked {
     pub broker: Arc<Broker>,
+    pub clock: Clock,
     client: Client<NoService>,
-    dir: TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl Asked {
-    pub async fn start(set: impl FnOnce(&mut BrokerConfig)) -> Self {
-        Self::start_in(tempfile::tempdir().expect("a temporary folder"), set).await
+    pub async fn start() -> Self {
+        Self::start_in(tempfile::tempdir().expect("a temporary folder"), Clock::manual(BEGIN_MS), |_| {}).await
     }
 
-    pub async fn start_in(dir: TempDir, set: impl FnOnce(&mut BrokerConfig)) -> Self {
+    pub async fn start_in(dir: tempfile::TempDir, clock: Clock, set: impl FnOnce(&mut BrokerConfig)) -> Self {
         let mut config = BrokerConfig {
             listen_port: 0,
             store_path_root_dir: dir.path().to_owned(),
@@ -42,131 +42,111 @@ impl Asked {
             ..BrokerConfig::default()
         };
         set(&mut config);
-        let broker = Broker::start(config, None, Clock::System, &Disk::default()).await.expect("starts");
-        Self { broker, client: Client::asking(), dir }
+        let broker = Broker::start(config, None, clock.clone(), &Disk::default()).await.expect("starts");
+        Self { broker, clock, client: Client::asking(), dir }
     }
 
-    pub async fn stop(self) -> TempDir {
+    /// Stops the broker and starts it anew.
+    pub async fn restart(self, set: impl FnOnce(&mut BrokerConfig)) -> Self {
+        self.broker.stop().await.expect("closes cleanly");
+        Self::start_in(self.dir, self.clock, set).await
+    }
+
+    pub async fn stop(self) -> tempfile::TempDir {
         self.broker.stop().await.expect("closes cleanly");
         self.dir
+    }
+
+    /// What a kill of the process would leave, as a broker of its own finds it.
+    pub async fn killed(self, set: impl FnOnce(&mut BrokerConfig)) -> Self {
+        let left = tempfile::tempdir().expect("a temporary folder");
+        copy(self.dir.path(), left.path());
+        let clock = self.clock.clone();
+        self.stop().await;
+        Self::start_in(left, clock, set).await
+    }
+
+    pub fn dir(&self) -> &std::path::Path {
+        self.dir.path()
     }
 
     pub async fn ask(&self, request: Command) -> Command {
         self.client.call(&self.broker.advertised(), request, PATIENCE).await.expect("answered")
     }
 
-    /// As a client of its own, with a connection of its own, that lives as long as what is returned.
-    pub async fn ask_as_another(&self, request: Command) -> (Client<NoService>, Command) {
-        let client = Client::asking();
-        let answer = client.call(&self.broker.advertised(), request, PATIENCE).await.expect("answered");
-        (client, answer)
+    pub async fn ask_for(&self, code: i32, fields: &[(&str, &str)]) -> Command {
+        let fields: Fields = fields.iter().copied().collect();
+        self.ask(Command { fields, ..Command::request(code) }).await
     }
 
-    /// Sends to queue 0 with properties as `name=value name=value`.
-    pub async fn send(&self, topic: &str, body: &str, pairs: &str) {
-        let mut text = String::new();
-        for (name, value) in pairs.split_whitespace().filter_map(|pair| pair.split_once('=')) {
-            properties::push(&mut text, name, value);
-        }
-        let header = SendHeader {
-            producer_group: "P",
-            topic,
-            default_topic: "TBW102",
-            default_topic_queue_nums: 4,
-            queue_id: 0,
-            sys_flag: 0,
-            born_ms: 1,
-            flag: 0,
-            properties: &text,
-            reconsume_times: 0,
-            unit_mode: false,
-            batch: false,
-            max_reconsume_times: None,
-        };
+    pub async fn send(&self, topic: &str, body: &str, properties: &str) -> Command {
+        let header = send_header(topic, properties);
         let request = Command { fields: header.write("b"), ..Command::request(request::SEND_MESSAGE_V2) };
-        let answer = self.ask(request.with_body(body.as_bytes().to_vec())).await;
-        assert_eq!(answer.code, 0, "{:?}", answer.remark);
+        self.ask(request.with_body(body.as_bytes().to_vec())).await
     }
 
-    pub async fn pull(&self, pull: &Pull) -> Command {
-        self.ask(pull_request(pull)).await
+    /// Everything in a queue, as its records are.
+    pub fn records(&self, topic: &str, queue_id: i32) -> Vec<Record> {
+        let Some(queue) = self.broker.store().queue(topic, queue_id) else { return Vec::new() };
+        let offsets = queue.min_offset()..queue.max_offset();
+        let entries = offsets.filter_map(|offset| queue.get(offset));
+        let bytes = entries.filter_map(|entry| self.broker.store().record_at(entry.physical_offset));
+        bytes.map(|bytes| record::decode_all(bytes, true).expect("whole").remove(0)).collect()
     }
 
-    /// What group `G` is told (14) to go on with, in queue 0.
-    pub fn offset(&self, topic: &str) -> Option<i64> {
-        self.broker.offsets().get(topic, "G", 0)
+    /// The bodies in queue 0 of a topic.
+    pub fn bodies(&self, topic: &str) -> Vec<String> {
+        let texts = self.records(topic, 0).into_iter().map(|record| String::from_utf8(record.body.to_vec()));
+        texts.collect::<Result<_, _>>().expect("text")
     }
 
-    pub async fn commit(&self, topic: &str, commit_offset: i64) {
-        let header = UpdateOffset { consumer_group: "G".into(), topic: topic.into(), queue_id: 0, commit_offset };
-        assert_eq!(self.ask(Command::request(request::UPDATE_CONSUMER_OFFSET).with_header(&header)).await.code, 0);
-    }
-
-    /// Sets keys while it runs (25).
-    pub async fn set(&self, text: &str) {
-        let answer =
-            self.ask(Command::request(request::UPDATE_BROKER_CONFIG).with_body(text.as_bytes().to_vec())).await;
-        assert_eq!(answer.code, 0, "{:?}", answer.remark);
+    /// Waits until queue 0 of a topic has so many messages.
+    pub async fn arrived(&self, topic: &str, count: u64) {
+        let queue = self.broker.store().queue_or_new(topic, 0);
+        let arrived = tokio::time::timeout(PATIENCE, queue.end().reached(count)).await;
+        assert!(arrived.is_ok(), "{count} messages of {topic}, there are {:?}", self.bodies(topic));
     }
 }
 
-pub fn pull_request(pull: &Pull) -> Command {
-    Command::request(request::PULL_MESSAGE).with_header(pull)
-}
-
-/// A pull of group `G` from queue 0 that goes by what its heartbeats said.
-pub fn from(topic: &str, queue_offset: i64) -> Pull {
-    Pull {
-        consumer_group: "G".into(),
-        topic: topic.into(),
+pub fn send_header<'a>(topic: &'a str, properties: &'a str) -> SendHeader<'a> {
+    SendHeader {
+        producer_group: "P",
+        topic,
+        default_topic: "TBW102",
+        default_topic_queue_nums: 1,
         queue_id: 0,
-        queue_offset,
-        max_msg_nums: 32,
         sys_flag: 0,
-        commit_offset: 0,
-        suspend_timeout_millis: 0,
-        subscription: None,
-        sub_version: 0,
-        expression_type: None,
-    }
-}
-
-/// The same with a subscription of its own.
-pub fn wanting(pull: Pull, kind: &str, expression: &str) -> Pull {
-    Pull {
-        sys_flag: pull.sys_flag | pull_flag::SUBSCRIPTION,
-        subscription: Some(expression.into()),
-        expression_type: Some(kind.into()),
-        ..pull
-    }
-}
-
-pub fn sql(topic: &str, expression: &str, version: i64) -> Subscription {
-    Subscription::of_type(topic, expression, Some("SQL92"), version)
-}
-
-/// A heartbeat of a member of group `G`.
-pub fn heartbeat(client_id: &str, message_model: MessageModel, wants: Vec<Subscription>) -> Command {
-    let data = ConsumerData {
-        consume_from_where: ConsumeFrom::FirstOffset,
-        consume_type: ConsumeType::Passively,
-        group_name: "G".into(),
-        message_model,
-        subscription_data_set: wants,
+        born_ms: 1,
+        flag: 7,
+        properties,
+        reconsume_times: 0,
         unit_mode: false,
-    };
-    let heartbeat =
-        Heartbeat { client_id: client_id.into(), producer_data_set: Vec::new(), consumer_data_set: vec![data] };
-    Command::request(request::HEART_BEAT).with_json(&heartbeat)
+        batch: false,
+        max_reconsume_times: None,
+    }
 }
 
-/// The bodies a pull brought.
-pub fn bodies(answer: &Command) -> Vec<String> {
-    let records = record::decode_all(answer.body.to_bytes(), true).expect("whole records");
-    records.iter().map(|record| String::from_utf8_lossy(&record.body).into_owned()).collect()
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).expect("the folder is writable");
+    for entry in std::fs::read_dir(from).expect("readable") {
+        let entry = entry.expect("readable");
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).expect("the folder is writable");
+        }
+    }
 }
 
-/// Where a pull says to go on.
-pub fn next(answer: &Command) -> i64 {
-    answer.header::<PullAnswer>().expect("four offsets").next_begin_offset
+/// A property string.
+pub fn text(pairs: &[(&str, &str)]) -> String {
+    let mut text = String::new();
+    pairs.iter().for_each(|(name, value)| properties::push(&mut text, name, value));
+    text
+}
+
+/// A record's property.
+pub fn property<'a>(record: &'a Record, name: &str) -> Option<&'a str> {
+    properties::get(&record.properties, name)
 }
