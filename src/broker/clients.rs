@@ -243,6 +243,11 @@ impl Clients {
         Some((group.message_model, group.subscriptions.get(topic).cloned()))
     }
 
+    /// Whether a live member of the group is on this connection.
+    pub fn is_member(&self, group: &str, peer_id: u64) -> bool {
+        self.consumers.read().get(group).is_some_and(|group| group.members.contains_key(&peer_id))
+    }
+
     /// What the members of a group disagree about; nothing if it has none.
     pub fn conflicts(&self, group: &str) -> Vec<Conflict> {
         self.consumers.read().get(group).map(|group| group.conflicts.clone()).unwrap_or_default()

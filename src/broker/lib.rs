@@ -27,6 +27,7 @@ mod pull;
 mod query;
 mod rates;
 mod refusal;
+mod reset;
 mod retention;
 mod send;
 mod send_back;

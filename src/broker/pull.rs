@@ -3,7 +3,7 @@
 //! A pull that finds nothing waits on the queue's end: a long poll is a future that takes long.
 //! Source: `PullMessageProcessor`, `PullRequestHoldService` of Apache RocketMQ 4.9.8.
 
-use crate::{broker::Broker, config_values::BrokerRole, filters::Wanted, refusal::Refusal};
+use crate::{broker::Broker, config_values::BrokerRole, filters::Wanted, offsets::Place, refusal::Refusal};
 use protocol::{
     Body, Command,
     code::response,
@@ -12,25 +12,28 @@ use protocol::{
     route::MASTER_ID,
     topic::{GroupConfig, perm},
 };
-use remoting::{Answers, Receipt};
+use remoting::{Answers, Peer, Receipt};
 use std::{sync::Arc, time::Duration};
 use store::{PullSpec, PullStatus, Pulled};
 use tokio::time::Instant;
 
 /// Answers a pull, at once or later.
-pub fn pull(broker: &Arc<Broker>, request: &Command, answers: &mut Answers) {
+pub fn pull(broker: &Arc<Broker>, peer: &Peer, request: &Command, answers: &mut Answers) {
     let receipt = Receipt::of(request);
     let reading = match Reading::of(broker, request) {
         Ok(reading) => reading,
         Err(refusal) => return answers.now(receipt, refusal.answer()),
     };
-    reading.commit(broker);
+    let resets = broker.offsets().resets().get();
+    if let Some(to) = reading.note(broker, peer) {
+        return answers.now(receipt, reading.moved(broker, to));
+    }
     let first = reading.pulled(broker, reading.asked.queue_offset);
     let Some(patience) = reading.patience(broker, &first) else {
         return answers.now(receipt, reading.answer(broker, first));
     };
     let broker = broker.clone();
-    answers.later(receipt, async move { Some(reading.wait(&broker, patience).await) });
+    answers.later(receipt, async move { Some(reading.wait(&broker, patience, resets).await) });
 }
 
 /// A checked request to read.
@@ -68,11 +71,30 @@ impl Reading {
         Ok(Self { asked, wanted, group })
     }
 
-    fn commit(&self, broker: &Broker) {
+    fn place(&self) -> Place<'_> {
+        Place { topic: &self.asked.topic, group: &self.asked.consumer_group, queue_id: self.asked.queue_id }
+    }
+
+    /// Notes who reads the queue, and how far it says the group is. Returns where to go on instead.
+    fn note(&self, broker: &Broker, peer: &Peer) -> Option<i64> {
         let asked = &self.asked;
-        if asked.sys_flag & pull_flag::COMMIT_OFFSET != 0 && broker.config().broker_role != BrokerRole::Slave {
-            broker.offsets().advance(&asked.topic, &asked.consumer_group, asked.queue_id, asked.commit_offset);
+        if broker.config().broker_role == BrokerRole::Slave {
+            return None;
         }
+        let member = broker.clients().is_member(&asked.consumer_group, peer.id()).then(|| peer.id());
+        let offset = (asked.sys_flag & pull_flag::COMMIT_OFFSET != 0).then_some(asked.commit_offset);
+        broker.offsets().pulled(self.place(), member, offset).filter(|to| *to != asked.queue_offset)
+    }
+
+    /// Tells the reader to go on elsewhere: its group was reset.
+    fn moved(&self, broker: &Broker, to: i64) -> Command {
+        let (min_offset, max_offset) = broker
+            .store()
+            .queue(&self.asked.topic, self.asked.queue_id)
+            .map_or((0, 0), |queue| (queue.min_offset(), queue.max_offset()));
+        let suggest_which_broker_id = MASTER_ID;
+        let header = PullAnswer { suggest_which_broker_id, next_begin_offset: to, min_offset, max_offset };
+        Command::answer(response::PULL_OFFSET_MOVED).with_remark("OFFSET_RESET").with_header(&header)
     }
 
     fn pulled(&self, broker: &Broker, offset: i64) -> Pulled {
@@ -98,14 +120,25 @@ impl Reading {
     }
 
     /// Waits until the queue has a message this reader wants, at most for `patience`.
-    async fn wait(self, broker: &Broker, patience: Duration) -> Command {
+    async fn wait(self, broker: &Broker, patience: Duration, mut resets: u64) -> Command {
         let deadline = Instant::now() + patience;
         let mut offset = self.asked.queue_offset;
         loop {
             // Looked up each time: the topic may be deleted and made anew meanwhile.
             let queue = broker.store().queue_or_new(&self.asked.topic, self.asked.queue_id);
-            let arrived = queue.end().reached(offset.max(0) as u64 + 1);
+            let arrived = async {
+                tokio::select! {
+                    () = queue.end().reached(offset.max(0) as u64 + 1) => {}
+                    () = broker.offsets().resets().reached(resets + 1) => {}
+                }
+            };
             let came = tokio::time::timeout_at(deadline, arrived).await.is_ok();
+            let known = std::mem::replace(&mut resets, broker.offsets().resets().get());
+            if resets != known
+                && let Some(to) = broker.offsets().pulled(self.place(), None, None)
+            {
+                return self.moved(broker, to);
+            }
             let pulled = self.pulled(broker, offset);
             match pulled.status {
                 // Nothing for this reader among what came: it goes on waiting behind it.
@@ -154,12 +187,11 @@ impl Reading {
             }
         }
         if code == response::PULL_OFFSET_MOVED {
-            let Pull { consumer_group, topic, queue_id, queue_offset, .. } = &self.asked;
-            let to = pulled.next_offset;
-            tracing::info!(group = consumer_group, topic, queue_id, from = queue_offset, to, "offset corrected");
+            let (place, from, to) = (self.place(), self.asked.queue_offset, pulled.next_offset);
+            tracing::info!(?place, from, to, "offset corrected");
             if config.broker_role != BrokerRole::Slave {
-                let end = || broker.store().queue(topic, *queue_id).map_or(0, |queue| queue.max_offset());
-                broker.offsets().correct(topic, consumer_group, *queue_id, end);
+                let queue = || broker.store().queue(place.topic, place.queue_id);
+                broker.offsets().correct(place, || queue().map_or(0, |queue| queue.max_offset()));
             }
         }
         let header = PullAnswer {

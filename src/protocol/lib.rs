@@ -12,6 +12,7 @@ pub mod properties;
 pub mod pull;
 pub mod record;
 pub mod registration;
+pub mod reset;
 pub mod route;
 pub mod send;
 pub mod sql92;

@@ -11,9 +11,10 @@ use protocol::{
         Subscription,
     },
     pull::{Pull, PullAnswer, pull_flag},
+    reset::ResetOffset,
     topic::GroupConfig,
 };
-use reader::{Reader, all_from, bodies, from, heartbeat, next, sql};
+use reader::{Reader, all_from, bodies, commit_request, from, heartbeat, next, pull_request, sql, waiting};
 
 async fn configure(reader: &Reader, group: GroupConfig) -> Command {
     reader.ask(Command::request(request::UPDATE_AND_CREATE_SUBSCRIPTIONGROUP).with_json(&group)).await
@@ -140,6 +141,76 @@ async fn a_pull_never_lowers_an_offset_and_a_commit_does() {
     assert_eq!(reader.offset("T"), Some(4));
     reader.commit("T", -1).await;
     assert_eq!(reader.offset("T"), Some(4));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_commit_of_who_has_lost_the_queue_is_left_out() {
+    let reader = Reader::start(|_| {}).await;
+    for at in 0..10 {
+        reader.send("T", &at.to_string(), "").await;
+    }
+    let (other, tool) = (reader.another(), reader.another());
+    reader.ask(heartbeat("first", Clustering, all("T"))).await;
+    reader.pull(&all_from("T", 0)).await;
+    reader.commit("T", 4).await;
+    other.ask(heartbeat("second", Clustering, all("T"))).await;
+    other.ask(pull_request(&all_from("T", 4))).await;
+    assert_eq!(other.ask(commit_request("T", 9)).await.code, 0);
+    let late = reader.ask(commit_request("T", 6)).await;
+    assert!(late.remark.is_some_and(|remark| remark.contains("another member")));
+    assert_eq!((late.code, reader.offset("T")), (0, Some(9)));
+    assert_eq!(other.ask(commit_request("T", 7)).await.remark, None, "who reads it may go back");
+    assert_eq!(reader.offset("T"), Some(7));
+    assert_eq!(tool.ask(commit_request("T", 1)).await.remark, None, "and so may tools");
+    assert_eq!(reader.offset("T"), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reset_reaches_a_reader_that_waits_and_outlives_what_it_said_before() {
+    let reader = Reader::start(|_| {}).await;
+    for at in 0..10 {
+        reader.send("T", &at.to_string(), "").await;
+    }
+    let tool = reader.another();
+    reader.ask(heartbeat("c", Clustering, all("T"))).await;
+    reader.commit("T", 10).await;
+    let reset = |topic: &str, timestamp: i64, is_force| {
+        let (topic, group) = (topic.to_owned(), "G".to_owned());
+        let header = ResetOffset { topic, group, timestamp, is_force, queue_id: -1, offset: None };
+        Command::request(request::INVOKE_BROKER_TO_RESET_OFFSET).with_header(&header)
+    };
+    let pull = waiting(all_from("T", 10));
+    let (moved, answer) = tokio::join!(reader.pull(&pull), tool.ask(reset("T", 0, true)));
+    let body = String::from_utf8(answer.body.to_bytes().to_vec()).expect("text");
+    let queue = format!(r#"{{"brokerName":"{}","queueId":0,"topic":"T"}}:0"#, reader.broker.config().broker_name);
+    assert!(answer.code == 0 && body.contains(&queue), "{body}");
+    assert_eq!((moved.code, next(&moved)), (response::PULL_OFFSET_MOVED, 0));
+    assert_eq!(bodies(&reader.pull(&all_from("T", 0)).await).len(), 10);
+    reader.commit("T", 10).await;
+
+    tool.ask(reset("T", 0, true)).await;
+    reader.commit("T", 10).await;
+    assert_eq!(reader.offset("T"), Some(0), "it has not heard of the reset");
+    assert_eq!(bodies(&reader.pull(&all_from("T", 0)).await).len(), 10, "it is where it shall be");
+    reader.commit("T", 10).await;
+    assert_eq!(reader.offset("T"), Some(10));
+
+    reader.commit("T", 3).await;
+    tool.ask(reset("T", -1, false)).await;
+    assert_eq!(reader.offset("T"), Some(3), "not forwards without force");
+    tool.ask(reset("T", -1, true)).await;
+    assert_eq!(reader.offset("T"), Some(10));
+    assert_eq!(tool.ask(reset("U", 0, true)).await.code, response::TOPIC_NOT_EXIST);
+    let one = |queue_id, offset| {
+        let header =
+            ResetOffset { topic: "T".into(), group: "G".into(), timestamp: 0, is_force: true, queue_id, offset };
+        Command::request(request::INVOKE_BROKER_TO_RESET_OFFSET).with_header(&header)
+    };
+    assert_eq!(tool.ask(one(0, Some(6))).await.code, response::SUCCESS);
+    assert_eq!(reader.offset("T"), Some(6));
+    for (queue_id, offset) in [(0, Some(11)), (0, Some(-2)), (i32::MAX, None)] {
+        assert_eq!(tool.ask(one(queue_id, offset)).await.code, response::SYSTEM_ERROR);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
