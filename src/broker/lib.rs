@@ -1,8 +1,8 @@
 //! Requests answered from the store: the broker.
 //!
-//! One file a subject: `send`, `pull`, `query`, `membership`, `manage`, `inspect`, `retention` answer; `topics`, `groups`, `offsets`,
-//! `clients` are the tables they answer from; `dispatch` says who answers what. Uses no client: it talks to name servers
-//! through `remoting` directly.
+//! One file a subject: `send`, `pull`, `query`, `membership`, `manage`, `inspect`, `retention` and others answer; `topics`, `groups`,
+//! `offsets`, `clients` are the tables they answer from; `dispatch` says who answers what. Uses no client: it talks to name
+//! servers through `remoting` directly.
 
 pub mod address;
 mod announce;

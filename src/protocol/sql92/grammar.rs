@@ -169,7 +169,7 @@ impl<'a> Reader<'a> {
         self.keyword("AND")?;
         let high = self.signed()?;
         let (at, height) = (left.at, left.height);
-        if as_double(&low).zip(as_double(&high)).is_some_and(|(low, high)| low > high) {
+        if !not && as_double(&low).zip(as_double(&high)).is_some_and(|(low, high)| low > high) {
             return Err(self.tokens.error(low.at, "nothing is between these: the first is more than the second"));
         }
         let again = Part { expression: left.expression.clone(), at, height };

@@ -117,6 +117,7 @@ fn between_in_and_searches_are_as_they_read() {
         ("a NOT BETWEEN 2 AND 10", "a=1", true),
         ("a NOT BETWEEN 2 AND 10", "a=2", false),
         ("a not between 2 and 10", "", false),
+        ("a NOT BETWEEN 10 AND 2", "a=5", true),
         ("a BETWEEN 2 AND 10 AND b = 'x' OR c = 'y'", "c=y", true),
         ("a IN ('3', '4')", "a=4", true),
         ("a IN ('3', '4')", "a=5", false),
