@@ -67,6 +67,3 @@ impl Filter {
         self.0.is_true(properties)
     }
 }
-
-#[cfg(test)]
-mod tests;

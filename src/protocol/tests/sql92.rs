@@ -1,13 +1,13 @@
-//! The grammar as tables: what is true of which message, and what is refused where.
+//! SQL92 filters as tables: what is true of which message, and what is refused where.
 
-use super::*;
+use protocol::sql92::{Filter, MAX_LEN};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 /// `name=value` pairs, parted by blanks, as a property string.
 fn properties(pairs: &str) -> String {
     pairs.split_whitespace().fold(String::new(), |mut text, pair| {
-        let (name, value) = pair.split_once('=').unwrap();
-        crate::properties::push(&mut text, name, value);
+        let (name, value) = pair.split_once('=').expect("it is one");
+        protocol::properties::push(&mut text, name, value);
         text
     })
 }
@@ -101,8 +101,14 @@ fn what_is_missing_is_neither_true_nor_false() {
         ("a <> b", "b=1", false),
         ("a = 1 IS NULL", "", true),
     ]);
-    assert!(Filter::compile("a IS NULL").unwrap().matches("a\u{1}\u{2}b\u{1}1"), "an empty property is none");
-    assert!(Filter::compile("a = 1").unwrap().matches("a\u{1}2\u{2}xa\u{1}3\u{2}a\u{1}1"), "the last one counts");
+    assert!(
+        Filter::compile("a IS NULL").expect("it is one").matches("a\u{1}\u{2}b\u{1}1"),
+        "an empty property is none"
+    );
+    assert!(
+        Filter::compile("a = 1").expect("it is one").matches("a\u{1}2\u{2}xa\u{1}3\u{2}a\u{1}1"),
+        "the last one counts"
+    );
 }
 
 #[test]
@@ -226,9 +232,9 @@ fn what_is_no_expression_is_refused_with_column_and_reason() {
 #[test]
 fn depth_and_length_are_bounded_and_breadth_is_not() {
     let nested = |depth: usize| format!("{}a = 1{}", "(".repeat(depth), ")".repeat(depth));
-    assert!(Filter::compile(&nested(90)).unwrap().matches("a\u{1}1"));
+    assert!(Filter::compile(&nested(90)).expect("it is one").matches("a\u{1}1"));
     let is_null = format!("a{}", " IS NULL".repeat(90));
-    assert!(!Filter::compile(&is_null).unwrap().matches(""));
+    assert!(!Filter::compile(&is_null).expect("it is one").matches(""));
     for deep in [
         nested(101),
         nested(30_000),
@@ -239,12 +245,12 @@ fn depth_and_length_are_bounded_and_breadth_is_not() {
         format!("a{}", " CONTAINS 'x'".repeat(5_000)),
         format!("{}a{}", "(".repeat(60), " IS NULL)".repeat(60)).replace("IS NULL", "IS NULL IS NULL"),
     ] {
-        let error = Filter::compile(&deep).unwrap_err();
+        let error = Filter::compile(&deep).expect_err("it is none");
         assert!(error.reason.contains("nested"), "{error}");
     }
     let wide = format!("a = 'x'{}", " OR a='y'".repeat(7_000));
-    assert!(Filter::compile(&wide).unwrap().matches("a\u{1}y"));
-    assert!(Filter::compile(&" ".repeat(MAX_LEN + 1)).unwrap_err().reason.contains("65536"));
+    assert!(Filter::compile(&wide).expect("it is one").matches("a\u{1}y"));
+    assert!(Filter::compile(&" ".repeat(MAX_LEN + 1)).expect_err("it is none").reason.contains("65536"));
 }
 
 #[test]
