@@ -14,8 +14,10 @@ pub mod properties;
 pub mod pull;
 pub mod record;
 pub mod registration;
+pub mod reset;
 pub mod route;
 pub mod send;
+pub mod sql92;
 pub mod topic;
 pub mod whole_crc;
 

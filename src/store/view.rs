@@ -79,6 +79,14 @@ pub(crate) fn look(bytes: &[u8]) -> Found<'_> {
     }
 }
 
+/// The property string of a record; `None` if it is none, or not whole.
+pub fn properties(record: &[u8]) -> Option<Cow<'_, str>> {
+    match look(record) {
+        Found::Record(view) => Some(view.properties()),
+        Found::Blank | Found::Nothing(_) | Found::Short { .. } => None,
+    }
+}
+
 fn split(bytes: &[u8]) -> Option<RecordView<'_>> {
     let flag = SysFlag(i32_at(bytes, 36));
     let host_len = |bit| if flag.has(bit) { 20 } else { 8 };

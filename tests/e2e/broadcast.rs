@@ -1,4 +1,5 @@
 //! Broadcast groups: every member gets every message, of this project's client and of the official C++ clients.
+#![allow(clippy::unwrap_used)]
 
 use crate::{
     clients::{Client as Driver, cpp1, cpp2},
