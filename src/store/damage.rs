@@ -68,10 +68,11 @@ pub(crate) fn flaw(
     if !record.crc_holds() {
         return Some("the body is not what its CRC says");
     }
-    if whole.is_none() && topic != SCHEDULE_TOPIC {
-        if tag_of(record.property_bytes()).map_or(0, |tag| tag_hash(&tag)) != entry.tag_hash {
-            return Some("its tag is not the one in its queue's entry");
-        }
+    if whole.is_none()
+        && topic != SCHEDULE_TOPIC
+        && tag_of(record.property_bytes()).map_or(0, |tag| tag_hash(&tag)) != entry.tag_hash
+    {
+        return Some("its tag is not the one in its queue's entry");
     }
     None
 }
