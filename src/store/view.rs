@@ -166,6 +166,16 @@ impl<'a> RecordView<'a> {
         String::from_utf8_lossy(self.topic)
     }
 
+    /// Whether that is its topic; told without looking whether the topic is UTF-8.
+    pub fn is_of(&self, topic: &str) -> bool {
+        self.topic == topic.as_bytes()
+    }
+
+    /// The bytes of its properties.
+    pub fn property_bytes(&self) -> &'a [u8] {
+        self.properties
+    }
+
     pub fn properties(&self) -> Cow<'a, str> {
         String::from_utf8_lossy(self.properties)
     }
