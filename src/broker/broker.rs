@@ -9,6 +9,7 @@ use crate::{
     dispatch::Dispatch,
     filters::Filters,
     groups::Groups,
+    locks::Locks,
     offsets::Offsets,
     rates::Rates,
     retention::{self, Retention},
@@ -69,6 +70,7 @@ pub struct Broker {
     offsets: Offsets,
     delays: Delays,
     clients: Clients,
+    locks: Locks,
     filters: Filters,
     announcer: Announcer,
     rates: Rates,
@@ -122,6 +124,7 @@ impl Broker {
             offsets: Offsets::open(table("consumerOffset.json")).map_err(broken("consumerOffset.json"))?,
             delays: Delays::open(table("delayOffset.json"), levels_ms).map_err(broken("delayOffset.json"))?,
             clients: Clients::new(clock.clone()),
+            locks: Locks::new(clock.clone()),
             filters: Filters::default(),
             announcer: Announcer::new(names.unwrap_or_default()),
             rates: Rates::default(),
@@ -182,7 +185,10 @@ impl Broker {
         let (me, shutdown) = (self.clone(), self.tasks.shutdown().clone());
         self.tasks.spawn("retention", retention::run(me, shutdown));
         let me = self.clone();
-        self.tasks.every("expire clients", EXPIRY_PERIOD, move || me.clients.expire(|group| me.tells_members(group)));
+        self.tasks.every("expire clients", EXPIRY_PERIOD, move || {
+            me.clients.expire(|group| me.tells_members(group));
+            me.locks.forget_expired();
+        });
     }
 
     /// Stops: no new work, what is written is flushed, the name servers are told, the tables are saved.
@@ -287,6 +293,11 @@ impl Broker {
     /// The groups' members.
     pub fn clients(&self) -> &Clients {
         &self.clients
+    }
+
+    /// Who reads which queue of an ordered group.
+    pub fn locks(&self) -> &Locks {
+        &self.locks
     }
 
     /// The filters that come with pulls.

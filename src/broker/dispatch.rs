@@ -1,7 +1,8 @@
 //! What is asked → who answers. Read it as a table of contents.
 
 use crate::{
-    broker::Broker, delay, inspect, manage, membership, pull, query, refusal::Refusal, reset, retention, send_back,
+    broker::Broker, delay, inspect, locks, manage, membership, pull, query, refusal::Refusal, reset, retention,
+    send_back,
 };
 use protocol::{
     Command,
@@ -48,6 +49,9 @@ fn other(broker: &Arc<Broker>, peer: &Arc<Peer>, request: &Command, answers: &mu
         request::UNREGISTER_CLIENT => membership::unregister(broker, peer, request),
         request::GET_CONSUMER_LIST_BY_GROUP => membership::members(broker, request),
         request::CHECK_CLIENT_CONFIG => membership::check_client(broker, request),
+
+        request::LOCK_BATCH_MQ => locks::lock(broker, request),
+        request::UNLOCK_BATCH_MQ => locks::unlock(broker, request),
 
         request::INVOKE_BROKER_TO_RESET_OFFSET => reset::reset(broker, request),
         request::QUERY_CONSUMER_OFFSET => query::consumer_offset(broker, request),

@@ -19,6 +19,7 @@ mod filters;
 mod groups;
 mod inspect;
 mod keys_without_effect;
+mod locks;
 mod manage;
 mod membership;
 mod offsets;
