@@ -1,10 +1,10 @@
 //! `rmq consume`: prints the messages of a topic.
 
-mod history;
+pub mod history;
 mod live;
 mod member;
-mod printing;
-mod start;
+pub mod printing;
+pub mod start;
 
 use crate::{
     failure::{Failure, Kind},
@@ -12,13 +12,13 @@ use crate::{
     message_text::{FORMAT_HELP, Format},
     reach,
 };
-use client::{Client, Error, PullConsumer, Queue, Subscription};
+use client::{Client, PullConsumer, Queue, Subscription};
 use futures_util::{FutureExt, future::try_join_all};
 use history::History;
 use live::Live;
 use member::Member;
 use printing::{Printer, Style};
-use start::{Span, Start};
+use start::Start;
 use std::collections::BTreeMap;
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -104,12 +104,7 @@ pub fn run(arguments: Arguments, log_level: Option<log::Level>) -> Result<(), Fa
 
 async fn consume(mut arguments: Arguments) -> Result<(), Failure> {
     arguments.reach = arguments.reach.settled().await;
-    let style = match (arguments.format.clone(), arguments.output) {
-        (Some(format), _) => Style::Format(format),
-        (None, Output::Raw) => Style::Format(Format::body_lines()),
-        (None, Output::Json) => Style::JsonArray,
-        (None, Output::Jsonl) => Style::JsonLines,
-    };
+    let style = Style::of(arguments.format.clone(), arguments.output);
     let mut printer = Printer::begin(style, arguments.count);
     let client = arguments.reach.client()?;
     let interrupted = interrupted()?;
@@ -131,10 +126,10 @@ async fn share(
     interrupted: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
     let consumer = PullConsumer::on(client, group)?;
-    let Arguments { topic, reach, tag, .. } = arguments;
+    let Arguments { topic, reach, tag, from, .. } = arguments;
     let mut member = reach
         .within(async {
-            let spans = spans(arguments, &consumer).await?;
+            let spans = start::spans(&consumer, topic, true, from).await?;
             let one_by_one = arguments.count.is_some();
             Member::join(client, group, Subscription::tags(topic, tag, 0), &spans, one_by_one).await
         })
@@ -175,10 +170,10 @@ async fn read(
     printer: &mut Printer,
     progress: &mut Progress,
 ) -> Result<(), Failure> {
-    let Arguments { topic, reach, tag, group, .. } = arguments;
+    let Arguments { topic, reach, tag, group, from, .. } = arguments;
     let subscription = Subscription::tags(topic, tag, 0);
     let spans = reach.within(async {
-        let spans = spans(arguments, consumer).await?;
+        let spans = start::spans(consumer, topic, group.is_some(), from).await?;
         if let Some(group) = group {
             member::alone(consumer.client(), group, topic).await?;
         }
@@ -231,16 +226,6 @@ async fn read(
     Ok(())
 }
 
-/// What each queue of the topic holds, and where to begin.
-async fn spans(arguments: &Arguments, consumer: &PullConsumer) -> Result<Vec<Span>, Failure> {
-    let Arguments { topic, from, group, .. } = arguments;
-    let queues = consumer.queues(topic).await.map_err(|error| match error {
-        Error::TopicNotFound { .. } => Failure::no_topic(topic),
-        other => other.into(),
-    })?;
-    try_join_all(queues.into_iter().map(|queue| start::span(consumer, group.is_some(), queue, from))).await
-}
-
 /// Tells the brokers how far the group came.
 async fn commit(consumer: &PullConsumer, positions: &Positions) -> Result<(), Failure> {
     try_join_all(positions.iter().map(|(queue, next)| consumer.commit(queue, *next))).await?;
@@ -248,7 +233,10 @@ async fn commit(consumer: &PullConsumer, positions: &Positions) -> Result<(), Fa
 }
 
 /// Ends when somebody asks the command to end.
-fn interrupted() -> Result<impl Future<Output = ()>, Failure> {
+///
+/// # Errors
+/// If signals cannot be listened for.
+pub fn interrupted() -> Result<impl Future<Output = ()>, Failure> {
     let listen =
         |kind| signal(kind).map_err(|error| Failure::new(Kind::Failed, format!("cannot listen for signals: {error}")));
     let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);

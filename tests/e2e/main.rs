@@ -10,6 +10,7 @@ mod clients;
 mod cluster;
 mod cluster_command;
 mod cpp;
+mod dlq;
 // Other builds have no faults to plant.
 #[cfg(debug_assertions)]
 mod failing_disk;
