@@ -5,6 +5,7 @@ use crate::{
     clients::Clients,
     config::BrokerConfig,
     config_values,
+    delay::{self, Delays},
     dispatch::Dispatch,
     groups::Groups,
     offsets::Offsets,
@@ -16,6 +17,7 @@ use crate::{
 use arc_swap::ArcSwap;
 use base::{Clock, Disk, Tasks, durable::DurableFile};
 use parking_lot::Mutex;
+use protocol::record::NewRecord;
 use remoting::{Limits, Names, server};
 use std::{
     io,
@@ -23,7 +25,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use store::{FlushDiskType, MessageStore, StoreConfig, StoreError};
+use store::{FlushDiskType, MessageStore, Placed, StoreConfig, StoreError};
 
 /// How often silent clients are looked for.
 const EXPIRY_PERIOD: Duration = Duration::from_secs(10);
@@ -64,6 +66,7 @@ pub struct Broker {
     topics: Topics,
     groups: Groups,
     offsets: Offsets,
+    delays: Delays,
     clients: Clients,
     announcer: Announcer,
     rates: Rates,
@@ -99,7 +102,9 @@ impl Broker {
             .then(|| config.listen_port - 2)
             .map(|port| open(SocketAddr::new(listen.ip(), port)))
             .transpose()?;
-        let store = MessageStore::open(store_config(&config, disk), clock.clone())?;
+        let store_config = store_config(&config, disk);
+        let levels_ms = store_config.delay_levels_ms()?;
+        let store = MessageStore::open(store_config, clock.clone())?;
         store.check_space(retention::refuse_over(&config));
         let table = |name: &str| DurableFile::on(disk, config.store_path_root_dir.join("config").join(name));
         let broken = |name: &str| {
@@ -113,6 +118,7 @@ impl Broker {
             groups: Groups::open(table("subscriptionGroup.json"), config.auto_create_subscription_group, clock.clone())
                 .map_err(broken("subscriptionGroup.json"))?,
             offsets: Offsets::open(table("consumerOffset.json")).map_err(broken("consumerOffset.json"))?,
+            delays: Delays::open(table("delayOffset.json"), levels_ms).map_err(broken("delayOffset.json"))?,
             clients: Clients::new(clock.clone()),
             announcer: Announcer::new(names.unwrap_or_default()),
             rates: Rates::default(),
@@ -159,6 +165,10 @@ impl Broker {
                 ("groups", me.groups.save_again()),
             ]);
         });
+        self.tasks.spawn("delays", delay::run(self.clone(), self.tasks.clone()));
+        let me = self.clone();
+        let period = Duration::from_millis(config.flush_delay_offset_interval_ms);
+        self.tasks.every("save delays", period, move || me.saved([("delays", me.delays.save(&me.store))]));
         let me = self.clone();
         self.tasks.every("note rates", RATES_PERIOD, move || me.rates.note(&me.store.stats(), me.clock.now_ms()));
         let (me, shutdown) = (self.clone(), self.tasks.shutdown().clone());
@@ -176,11 +186,23 @@ impl Broker {
         if !self.tasks.stop(STOP_DEADLINE).await {
             tracing::warn!("some connections did not end within {} s", STOP_DEADLINE.as_secs());
         }
-        self.saved([("offsets", self.offsets.save()), ("topics", self.topics.save()), ("groups", self.groups.save())]);
+        // What was delivered a moment ago counts once it is on the disk.
+        self.store.request_flush();
+        tokio::select! {
+            () = self.store.flushed().reached(self.store.written().get()) => {}
+            () = self.store.sync_failed().reached(1) => {}
+            () = tokio::time::sleep(STOP_DEADLINE) => {}
+        }
+        self.saved([
+            ("offsets", self.offsets.save()),
+            ("topics", self.topics.save()),
+            ("groups", self.groups.save()),
+            ("delays", self.delays.save(&self.store)),
+        ]);
         self.store.close()
     }
 
-    fn saved(&self, tables: [(&str, io::Result<()>); 3]) {
+    fn saved<const N: usize>(&self, tables: [(&str, io::Result<()>); N]) {
         for (table, saved) in tables {
             if let Err(error) = saved {
                 tracing::error!(%error, "cannot save the {table}");
@@ -201,6 +223,18 @@ impl Broker {
     /// The messages.
     pub fn store(&self) -> &MessageStore {
         &self.store
+    }
+
+    /// Stores a record of the broker's own making, or one that it moves. Where it lies; it is surely on the disk once
+    /// [`MessageStore::flushed`] has come past its end.
+    ///
+    /// # Errors
+    /// As [`MessageStore::append`]; nothing is stored then.
+    pub fn put(&self, record: &NewRecord<'_>) -> Result<Placed, StoreError> {
+        let (mut batch, mut placed) = (self.store.batch(), Vec::with_capacity(1));
+        batch.push(record)?;
+        self.store.append(&mut batch, &mut placed)?;
+        placed.pop().ok_or(StoreError::Closed)
     }
 
     /// What records say who stored them: the advertised address.
@@ -234,6 +268,11 @@ impl Broker {
     /// The groups' offsets.
     pub fn offsets(&self) -> &Offsets {
         &self.offsets
+    }
+
+    /// How far the levels of delayed messages are delivered.
+    pub fn delays(&self) -> &Delays {
+        &self.delays
     }
 
     /// The groups' members.

@@ -108,6 +108,13 @@ pub fn without(text: &str, name: &str) -> String {
     kept
 }
 
+/// The property string with `name` set to `value`.
+pub fn with(text: &str, name: &str, value: &str) -> String {
+    let mut set = if get(text, name).is_some() { without(text, name) } else { text.to_owned() };
+    push(&mut set, name, value);
+    set
+}
+
 /// The keys of a message, from its property string.
 pub fn keys(text: &str) -> impl Iterator<Item = &str> {
     get(text, KEYS).unwrap_or_default().split(KEY_SEPARATOR).filter(|key| !key.is_empty())
@@ -133,6 +140,8 @@ mod tests {
         push(&mut text, "b", "2");
         assert_eq!(text, "a\u{1}1\u{2}b\u{1}2\u{2}");
         assert_eq!(without(&text, "a"), "b\u{1}2\u{2}");
+        assert_eq!(with(&text, "a", "3"), "b\u{1}2\u{2}a\u{1}3\u{2}");
+        assert_eq!(with("c\u{1}1", "a", "3"), "c\u{1}1\u{2}a\u{1}3\u{2}");
     }
 
     #[test]

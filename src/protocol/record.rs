@@ -271,6 +271,25 @@ pub struct Record {
     pub properties: String,
 }
 
+impl Record {
+    /// The record as one that is to be stored anew, by the same broker.
+    pub fn renewed(&self) -> NewRecord<'_> {
+        NewRecord {
+            topic: &self.topic,
+            queue_id: self.queue_id,
+            flag: self.flag,
+            sys_flag: self.sys_flag,
+            born_ms: self.born_ms,
+            born_host: self.born_host,
+            store_host: self.store_host,
+            reconsume_times: self.reconsume_times,
+            prepared_transaction_offset: self.prepared_transaction_offset,
+            body: &self.body,
+            properties: &self.properties,
+        }
+    }
+}
+
 /// What stands at a position of the log.
 #[expect(clippy::large_enum_variant, reason = "nearly every entry is a message, and none is kept long")]
 #[derive(Clone, Debug, PartialEq)]
