@@ -8,6 +8,7 @@ use crate::{
     delay::{self, Delays},
     dispatch::Dispatch,
     groups::Groups,
+    locks::Locks,
     offsets::Offsets,
     rates::Rates,
     retention::{self, Retention},
@@ -68,6 +69,7 @@ pub struct Broker {
     offsets: Offsets,
     delays: Delays,
     clients: Clients,
+    locks: Locks,
     announcer: Announcer,
     rates: Rates,
     retention: Retention,
@@ -120,6 +122,7 @@ impl Broker {
             offsets: Offsets::open(table("consumerOffset.json")).map_err(broken("consumerOffset.json"))?,
             delays: Delays::open(table("delayOffset.json"), levels_ms).map_err(broken("delayOffset.json"))?,
             clients: Clients::new(clock.clone()),
+            locks: Locks::new(clock.clone()),
             announcer: Announcer::new(names.unwrap_or_default()),
             rates: Rates::default(),
             retention: Retention::default(),
@@ -174,7 +177,10 @@ impl Broker {
         let (me, shutdown) = (self.clone(), self.tasks.shutdown().clone());
         self.tasks.spawn("retention", retention::run(me, shutdown));
         let me = self.clone();
-        self.tasks.every("expire clients", EXPIRY_PERIOD, move || me.clients.expire(|group| me.tells_members(group)));
+        self.tasks.every("expire clients", EXPIRY_PERIOD, move || {
+            me.clients.expire(|group| me.tells_members(group));
+            me.locks.forget_expired();
+        });
     }
 
     /// Stops: no new work, what is written is flushed, the name servers are told, the tables are saved.
@@ -278,6 +284,11 @@ impl Broker {
     /// The groups' members.
     pub fn clients(&self) -> &Clients {
         &self.clients
+    }
+
+    /// Who reads which queue of an ordered group.
+    pub fn locks(&self) -> &Locks {
+        &self.locks
     }
 
     /// Who tells the name servers.

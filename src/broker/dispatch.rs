@@ -1,6 +1,8 @@
 //! What is asked → who answers. Read it as a table of contents.
 
-use crate::{broker::Broker, delay, inspect, manage, membership, pull, query, refusal::Refusal, retention, send_back};
+use crate::{
+    broker::Broker, delay, inspect, locks, manage, membership, pull, query, refusal::Refusal, retention, send_back,
+};
 use protocol::{
     Command,
     code::{self, request, response},
@@ -46,6 +48,9 @@ fn other(broker: &Arc<Broker>, peer: &Arc<Peer>, request: &Command, answers: &mu
         request::UNREGISTER_CLIENT => membership::unregister(broker, peer, request),
         request::GET_CONSUMER_LIST_BY_GROUP => membership::members(broker, request),
         request::CHECK_CLIENT_CONFIG => membership::check_client(request),
+
+        request::LOCK_BATCH_MQ => locks::lock(broker, request),
+        request::UNLOCK_BATCH_MQ => locks::unlock(broker, request),
 
         request::QUERY_CONSUMER_OFFSET => query::consumer_offset(broker, request),
         request::UPDATE_CONSUMER_OFFSET => query::update_consumer_offset(broker, request),

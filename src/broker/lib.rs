@@ -17,6 +17,7 @@ mod dispatch;
 mod groups;
 mod inspect;
 mod keys_without_effect;
+mod locks;
 mod manage;
 mod membership;
 mod offsets;
