@@ -5,6 +5,7 @@ mod live;
 mod member;
 pub mod printing;
 pub mod start;
+mod ways;
 
 use crate::{
     failure::{Failure, Kind},
@@ -24,9 +25,12 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     time::{Duration, Instant},
 };
+use ways::Ways;
 
 /// Who brokers think reads when no group is given: the group of Apache's own tools, which every broker knows.
 const NO_GROUP: &str = "TOOLS_CONSUMER";
+/// The name of a broadcast member that was not given one, as Apache's clients have it.
+const BROADCAST_INSTANCE: &str = "DEFAULT";
 /// How often the offsets of a group are told to the brokers.
 const COMMIT_EVERY: Duration = Duration::from_secs(1);
 
@@ -43,6 +47,8 @@ Examples:
   rmq consume T --from -10m -e -o jsonl     the last ten minutes as JSON
   rmq consume T --group g -n 100            the next hundred messages of group g
   rmq consume T -e -f '%p %o %k %s\\n'       by a format
+  rmq consume T --group g --ordered         each queue's messages one after the other
+  rmq consume T --group g --fail-every 3    every third comes again later
 
 {FORMAT_HELP}"))]
 pub struct Arguments {
@@ -70,6 +76,8 @@ pub struct Arguments {
     /// How to print
     #[arg(short, long, value_enum, default_value = "raw")]
     pub output: Output,
+    #[command(flatten)]
+    ways: Ways,
     #[command(flatten)]
     reach: reach::Reach,
 }
@@ -106,7 +114,11 @@ async fn consume(mut arguments: Arguments) -> Result<(), Failure> {
     arguments.reach = arguments.reach.settled().await;
     let style = Style::of(arguments.format.clone(), arguments.output);
     let mut printer = Printer::begin(style, arguments.count);
-    let client = arguments.reach.client()?;
+    let client = match arguments.ways.broadcast {
+        // Whose positions are found again by its name.
+        true => arguments.reach.client_named(arguments.ways.instance.as_deref().unwrap_or(BROADCAST_INSTANCE))?,
+        false => arguments.reach.client()?,
+    };
     let interrupted = interrupted()?;
     let outcome = match &arguments.group {
         Some(group) if !arguments.end => share(&arguments, &client, group, &mut printer, interrupted).await,
@@ -126,16 +138,20 @@ async fn share(
     interrupted: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
     let consumer = PullConsumer::on(client, group)?;
-    let Arguments { topic, reach, tag, from, .. } = arguments;
+    let Arguments { topic, reach, tag, from, ways, .. } = arguments;
+    let options = ways.options(arguments.count.is_some(), *from)?;
     let mut member = reach
         .within(async {
-            let spans = start::spans(&consumer, topic, true, from).await?;
-            let one_by_one = arguments.count.is_some();
-            Member::join(client, group, Subscription::tags(topic, tag, 0), &spans, one_by_one).await
+            let spans = match ways.broadcast {
+                // Such a member knows itself where it was.
+                true => start::queues(&consumer, topic).await.map(|_| Vec::new())?,
+                false => start::spans(&consumer, topic, true, from).await?,
+            };
+            Member::join(client, group, Subscription::tags(topic, tag, 0), &spans, options).await
         })
         .await?;
     let outcome = tokio::select! {
-        outcome = member.print(printer) => outcome,
+        outcome = member.print(printer, ways) => outcome,
         () = interrupted => Ok(()),
     };
     // Also after a failure: what was printed was printed.

@@ -62,11 +62,19 @@ pub fn argument(text: &str) -> Result<Start, String> {
 /// # Errors
 /// If there is no such topic, or a broker cannot be asked.
 pub async fn spans(consumer: &PullConsumer, topic: &str, in_group: bool, from: &Start) -> Result<Vec<Span>, Failure> {
-    let queues = consumer.queues(topic).await.map_err(|error| match error {
+    let queues = queues(consumer, topic).await?;
+    try_join_all(queues.into_iter().map(|queue| span(consumer, in_group, queue, from))).await
+}
+
+/// The queues of a topic that exists.
+///
+/// # Errors
+/// If there is no such topic, or no name server answers.
+pub async fn queues(consumer: &PullConsumer, topic: &str) -> Result<Vec<Queue>, Failure> {
+    consumer.queues(topic).await.map_err(|error| match error {
         Error::TopicNotFound { .. } => Failure::no_topic(topic),
         other => other.into(),
-    })?;
-    try_join_all(queues.into_iter().map(|queue| span(consumer, in_group, queue, from))).await
+    })
 }
 
 /// Finds where to begin in `queue`: where the group goes on, if one counts and has been there, else where `from` says.

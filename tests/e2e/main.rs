@@ -26,4 +26,5 @@ mod readme;
 mod retention;
 mod servers;
 mod store_command;
+mod ways;
 mod wire;
