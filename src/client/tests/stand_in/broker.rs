@@ -9,6 +9,7 @@ use protocol::{
     heartbeat::{GroupMembers, GroupOf, Heartbeat, Subscription, Unregister, java_hash},
     inspect::KvTable,
     lock::{LockQueues, LockedQueues, QueueName},
+    offset_table::{self, OffsetTable, ResetOf},
     properties,
     pull::{
         OffsetAnswer, Pull, PullAnswer, QueryMessage, QueryMessageAnswer, QueryOffset, QueueOf, UpdateOffset,
@@ -98,6 +99,16 @@ impl Broker {
 
     pub fn members(&self, group: &str) -> usize {
         self.state.lock().members.get(group).map_or(0, BTreeMap::len)
+    }
+
+    /// Tells the members of a group where to go on.
+    pub fn reset(&self, group: &str, topic: &str, positions: OffsetTable) {
+        let state = self.state.lock();
+        for peer in state.members.get(group).into_iter().flat_map(BTreeMap::values) {
+            let header = ResetOf { topic: topic.to_owned(), group: group.to_owned() };
+            let request = Command::request(request::RESET_CONSUMER_CLIENT_OFFSET).with_header(&header);
+            peer.notify(request.with_body(offset_table::write(&positions).unwrap()));
+        }
     }
 
     fn send(&self, request: &Command) -> Command {
