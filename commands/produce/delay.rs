@@ -2,13 +2,9 @@
 
 use crate::when;
 use client::{Message, PropertyError};
-use protocol::properties::DELAY_LEVEL;
+use protocol::properties::{DELAY_LEVEL, TIMER_DELAY_MS, TIMER_DELIVER_MS};
 use std::time::Duration;
 
-/// Milliseconds from when it is sent until it is delivered. Source: `MessageConst` of Apache RocketMQ 5.3.3.
-const TIMER_DELAY_MS: &str = "TIMER_DELAY_MS";
-/// When it is to be delivered, ms. Source: as above.
-const TIMER_DELIVER_MS: &str = "TIMER_DELIVER_MS";
 /// The levels of `messageDelayLevel`, if a broker is not set up otherwise.
 const LEVELS: std::ops::RangeInclusive<u64> = 1..=18;
 /// Numbers from here on are milliseconds since 1970 (this one is in 1973).

@@ -23,16 +23,19 @@ const MAX_QUEUES: i32 = 65_536;
 /// Where Apache RocketMQ 5 notes the topic that a dead letter was first sent to.
 const DLQ_ORIGIN_TOPIC: &str = "DLQ_ORIGIN_TOPIC";
 /// What brokers and clients note in a message about one delivery of it; it says nothing about the next one.
-const OF_ONE_DELIVERY: [&str; 18] = [
+const OF_ONE_DELIVERY: [&str; 21] = [
     properties::RETRY_TOPIC,
     DLQ_ORIGIN_TOPIC,
     properties::REAL_TOPIC,
     properties::REAL_QUEUE_ID,
     properties::DELAY_LEVEL,
-    "TIMER_DELAY_SEC",
-    "TIMER_DELAY_MS",
-    "TIMER_DELIVER_MS",
-    "TIMER_OUT_MS",
+    properties::TIMER_DELAY_SEC,
+    properties::TIMER_DELAY_MS,
+    properties::TIMER_DELIVER_MS,
+    properties::START_DELIVER_TIME,
+    properties::TIMER_OUT_MS,
+    properties::TIMER_ENQUEUE_MS,
+    properties::TIMER_DEQUEUE_MS,
     properties::RECONSUME_TIME,
     properties::MAX_RECONSUME_TIMES,
     properties::MIN_OFFSET,
@@ -225,6 +228,8 @@ mod tests {
             ("REAL_TOPIC", "%RETRY%g"),
             ("REAL_QID", "0"),
             ("DELAY", "18"),
+            ("TIMER_DELIVER_MS", "1"),
+            ("TIMER_OUT_MS", "1"),
             ("MAX_RECONSUME_TIMES", "16"),
             ("__CRC32#", "1"),
         ]);

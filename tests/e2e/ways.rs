@@ -4,6 +4,7 @@ use crate::{
     cluster::Cluster,
     process::{Background, Run},
 };
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Level 1 is a second, as usual; a first retry is level 3.
 const SHORT_LEVELS: &str = "messageDelayLevel=1s 1s 1s 1s 1s 1s\n";
@@ -88,6 +89,22 @@ fn a_delayed_message_is_not_seen_before_its_time() {
     assert_eq!((&found[0]["body"], &found[1]["body"]), (&"now".into(), &"later".into()));
     let number = |name: &str| found[1][name].as_i64().expect("it is a number");
     assert!(number("stored_ms") - number("born_ms") >= 3000, "{}", found[1]);
+}
+
+#[test]
+fn a_message_for_a_time_of_its_own_is_not_seen_before() {
+    let cluster = Cluster::single();
+    cluster.topic("T");
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is later than 1970").as_millis();
+    let at_ms = (now_ms + 2500).to_string();
+    cluster.rmq(&["produce", "T", "-m", "at", "--delay", &at_ms]).ok();
+    cluster.rmq(&["produce", "T", "-m", "after", "--delay", "1500ms"]).ok();
+    cluster.rmq(&["produce", "T", "-m", "now"]).ok();
+    let found = cluster.rmq(&["consume", "T", "-n", "3", "-o", "jsonl"]).ok().json_lines();
+    assert_eq!(found.iter().map(|message| &message["body"]).collect::<Vec<_>>(), ["now", "after", "at"]);
+    let number = |at: usize, name: &str| found[at][name].as_i64().expect("it is a number");
+    assert!(number(1, "stored_ms") - number(1, "born_ms") >= 1500, "{}", found[1]);
+    assert!(u128::from(number(2, "stored_ms").unsigned_abs()) >= now_ms + 2500, "{}", found[2]);
 }
 
 #[test]
