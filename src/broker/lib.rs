@@ -33,6 +33,7 @@ mod retention;
 mod send;
 mod send_back;
 pub mod surroundings;
+mod timer;
 mod topics;
 
 pub use broker::{Broker, StartError};
