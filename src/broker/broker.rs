@@ -12,6 +12,7 @@ use crate::{
     retention::{self, Retention},
     send::Sends,
     topics::{TopicRules, Topics},
+    transaction::{self, Transactions},
 };
 use arc_swap::ArcSwap;
 use base::{Clock, Disk, Tasks, durable::DurableFile};
@@ -65,6 +66,7 @@ pub struct Broker {
     topics: Topics,
     groups: Groups,
     offsets: Offsets,
+    transactions: Transactions,
     clients: Clients,
     announcer: Announcer,
     rates: Rates,
@@ -108,12 +110,16 @@ impl Broker {
             move |source| StartError::Table { file, source }
         };
         let rules = topic_rules(&config);
+        let store_host = store_host(&config);
+        let offsets = Offsets::open(table("consumerOffset.json")).map_err(broken("consumerOffset.json"))?;
+        let transactions = Transactions::open(&store, &offsets, store_host, clock.now_ms());
         let broker = Arc::new(Self {
-            store_host: store_host(&config),
+            store_host,
             topics: Topics::open(table("topics.json"), &rules, clock.clone()).map_err(broken("topics.json"))?,
             groups: Groups::open(table("subscriptionGroup.json"), config.auto_create_subscription_group, clock.clone())
                 .map_err(broken("subscriptionGroup.json"))?,
-            offsets: Offsets::open(table("consumerOffset.json")).map_err(broken("consumerOffset.json"))?,
+            offsets,
+            transactions,
             clients: Clients::new(clock.clone()),
             announcer: Announcer::new(names.unwrap_or_default()),
             rates: Rates::default(),
@@ -164,6 +170,7 @@ impl Broker {
         self.tasks.every("note rates", RATES_PERIOD, move || me.rates.note(&me.store.stats(), me.clock.now_ms()));
         let (me, shutdown) = (self.clone(), self.tasks.shutdown().clone());
         self.tasks.spawn("retention", retention::run(me, shutdown));
+        self.tasks.spawn("transactions", transaction::run_checks(self.clone(), self.tasks.shutdown().clone()));
         let me = self.clone();
         self.tasks.every("expire clients", EXPIRY_PERIOD, move || me.clients.expire(|group| me.tells_members(group)));
     }
@@ -247,6 +254,11 @@ impl Broker {
     /// The groups' offsets.
     pub fn offsets(&self) -> &Offsets {
         &self.offsets
+    }
+
+    /// The transactions that have not ended.
+    pub fn transactions(&self) -> &Transactions {
+        &self.transactions
     }
 
     /// The groups' members.

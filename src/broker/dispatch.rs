@@ -1,6 +1,6 @@
 //! What is asked → who answers. Read it as a table of contents.
 
-use crate::{broker::Broker, inspect, manage, membership, pull, query, refusal::Refusal, retention};
+use crate::{broker::Broker, inspect, manage, membership, pull, query, refusal::Refusal, retention, transaction};
 use protocol::{
     Command,
     code::{self, request, response},
@@ -40,6 +40,8 @@ impl Service for Dispatch {
 fn other(broker: &Arc<Broker>, peer: &Arc<Peer>, request: &Command, answers: &mut Answers) {
     let answered = match request.code {
         request::PULL_MESSAGE | request::LITE_PULL_MESSAGE => return pull::pull(broker, request, answers),
+
+        request::END_TRANSACTION => return transaction::end(broker, peer, request, answers),
 
         request::HEART_BEAT => membership::heartbeat(broker, peer, request),
         request::UNREGISTER_CLIENT => membership::unregister(broker, peer, request),

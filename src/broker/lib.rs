@@ -27,5 +27,6 @@ mod retention;
 mod send;
 pub mod surroundings;
 mod topics;
+mod transaction;
 
 pub use broker::{Broker, StartError};

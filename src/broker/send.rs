@@ -3,7 +3,9 @@
 //! All sends of one read are appended with one write, and wait for the disk together.
 //! Source: `SendMessageProcessor`, `AbstractSendMessageProcessor` of Apache RocketMQ 4.9.8.
 
-use crate::{broker::Broker, config_values::FlushDiskType, parked::Parking, refusal::Refusal, topics::DLQ_QUEUES};
+use crate::{
+    broker::Broker, config_values::FlushDiskType, parked::Parking, refusal::Refusal, topics::DLQ_QUEUES, transaction,
+};
 use base::Fields;
 use protocol::{
     Command,
@@ -77,13 +79,13 @@ impl Sends {
             return Err(Refusal::illegal(format!("a body of {} bytes, maxMessageSize is {max}", body.len())));
         }
         let given = Given::read(broker, header.properties)?;
-        let parking = given.parking(&header, &place)?;
+        let parking = given.parking(broker, &header, &place)?;
         let multi_tag = topic.topic_filter_type == "MULTI_TAG";
         let record = NewRecord {
             topic: parking.as_ref().map_or(place.topic.as_deref().unwrap_or(header.topic), |parking| parking.topic),
             queue_id: parking.as_ref().map_or(place.queue_id, |parking| parking.queue_id),
             flag: header.flag,
-            sys_flag: SysFlag(header.sys_flag | if multi_tag { SysFlag::MULTI_TAGS } else { 0 }),
+            sys_flag: given.sys_flag(&header, multi_tag),
             born_ms: header.born_ms,
             born_host: unmapped(peer.remote()),
             store_host: broker.store_host(),
@@ -122,6 +124,9 @@ impl Sends {
             let mut text = item.properties;
             if properties::get(&text, properties::DELAY_LEVEL).is_some_and(|level| level != "0") {
                 return Err(Refusal::illegal("a batch cannot hold messages with a delay"));
+            }
+            if properties::get(&text, properties::TRANSACTION_PREPARED).is_some_and(is_true) {
+                return Err(Refusal::illegal("a batch cannot be sent in a transaction"));
             }
             for more in [header.properties, &cluster] {
                 if !text.is_empty() && !text.ends_with(properties::PROPERTY_SEPARATOR) {
@@ -186,7 +191,8 @@ fn end_of(placed: &[Placed]) -> u64 {
 }
 
 /// What came of waiting for the disk.
-enum Flush {
+pub enum Flush {
+    /// It is there.
     Done,
     /// Not yet: it may still be done.
     Late,
@@ -196,7 +202,7 @@ enum Flush {
 
 impl Flush {
     /// What a send is told whose answer would have been `stored`.
-    fn answer(&self, broker: &Broker, stored: Command) -> Command {
+    pub fn answer(&self, broker: &Broker, stored: Command) -> Command {
         match self {
             Self::Done => stored,
             Self::Late => Command { code: response::FLUSH_DISK_TIMEOUT, ..stored },
@@ -208,7 +214,8 @@ impl Flush {
     }
 }
 
-async fn on_disk(broker: &Broker, end: u64) -> Flush {
+/// Waits until the log is on the disk up to `end`, as long as the settings allow.
+pub async fn on_disk(broker: &Broker, end: u64) -> Flush {
     let store = broker.store();
     let timeout = Duration::from_millis(broker.config().sync_flush_timeout_ms);
     tokio::select! {
@@ -223,13 +230,18 @@ fn not_stored() -> Refusal {
     Refusal::new(response::SYSTEM_ERROR, "the message was not stored")
 }
 
-fn refusal_of(error: &StoreError) -> Refusal {
+/// What a client is told whose message the store does not take.
+pub fn refusal_of(error: &StoreError) -> Refusal {
     match error {
         StoreError::Record(_) | StoreError::TooLarge { .. } | StoreError::Name { .. } => {
             Refusal::illegal(error.to_string())
         }
         _ => Refusal::new(response::SERVICE_NOT_AVAILABLE, error.to_string()),
     }
+}
+
+fn is_true(value: &str) -> bool {
+    value.eq_ignore_ascii_case("true")
 }
 
 /// An IPv4 address that came over an IPv6 socket, as IPv4: older clients read only that from a record.
@@ -341,7 +353,7 @@ impl Given {
                         .parse()
                         .map_err(|_| Refusal::illegal(format!("the delay level {value:?} is no number")))?;
                 }
-                properties::TRANSACTION_PREPARED => given.half = value.eq_ignore_ascii_case("true"),
+                properties::TRANSACTION_PREPARED => given.half = is_true(value),
                 _ => {}
             }
             given.stored.push_str(pair);
@@ -353,11 +365,23 @@ impl Given {
         Ok(given)
     }
 
+    /// Whether it is half a message: one that consumers of old sent back is so no longer, whatever it says.
+    fn is_half(&self, header: &SendHeader<'_>) -> bool {
+        self.half && !(header.reconsume_times > 0 && self.delay_level > 0)
+    }
+
+    /// A half message is one by where it is kept: the store is to find it like any other.
+    fn sys_flag(&self, header: &SendHeader<'_>, multi_tag: bool) -> SysFlag {
+        let flag = SysFlag(header.sys_flag | if multi_tag { SysFlag::MULTI_TAGS } else { 0 });
+        if self.is_half(header) { flag.with_transaction(0) } else { flag }
+    }
+
     /// Where the message is kept while it is not to be seen. As long as the broker cannot hold such messages back, it
     /// refuses them.
-    fn parking(&self, _header: &SendHeader<'_>, _place: &Place) -> Result<Option<Parking>, Refusal> {
-        if self.half {
-            return Err(Refusal::forbidden("this broker does not take transactional messages yet"));
+    fn parking(&self, broker: &Broker, header: &SendHeader<'_>, place: &Place) -> Result<Option<Parking>, Refusal> {
+        if self.is_half(header) {
+            let belongs = (place.topic.as_deref().unwrap_or(header.topic), place.queue_id);
+            return transaction::park(broker, header, belongs, &self.stored, self.delay_level).map(Some);
         }
         if self.delay_level > 0 {
             return Err(Refusal::illegal("this broker does not deliver messages with a delay yet"));

@@ -15,6 +15,7 @@ pub mod registration;
 pub mod route;
 pub mod send;
 pub mod topic;
+pub mod transaction;
 pub mod whole_crc;
 
 pub use command::{Body, Command, Encoding, Language};
