@@ -5,8 +5,10 @@ use crate::{
     clients::Clients,
     config::BrokerConfig,
     config_values,
+    delay::{self, Delays},
     dispatch::Dispatch,
     groups::Groups,
+    locks::Locks,
     offsets::Offsets,
     rates::Rates,
     retention::{self, Retention},
@@ -67,7 +69,9 @@ pub struct Broker {
     groups: Groups,
     offsets: Offsets,
     transactions: Transactions,
+    delays: Delays,
     clients: Clients,
+    locks: Locks,
     announcer: Announcer,
     rates: Rates,
     retention: Retention,
@@ -102,7 +106,9 @@ impl Broker {
             .then(|| config.listen_port - 2)
             .map(|port| open(SocketAddr::new(listen.ip(), port)))
             .transpose()?;
-        let store = MessageStore::open(store_config(&config, disk), clock.clone())?;
+        let store_config = store_config(&config, disk);
+        let levels_ms = store_config.delay_levels_ms()?;
+        let store = MessageStore::open(store_config, clock.clone())?;
         store.check_space(retention::refuse_over(&config));
         let table = |name: &str| DurableFile::on(disk, config.store_path_root_dir.join("config").join(name));
         let broken = |name: &str| {
@@ -120,7 +126,9 @@ impl Broker {
                 .map_err(broken("subscriptionGroup.json"))?,
             offsets,
             transactions,
+            delays: Delays::open(table("delayOffset.json"), levels_ms).map_err(broken("delayOffset.json"))?,
             clients: Clients::new(clock.clone()),
+            locks: Locks::new(clock.clone()),
             announcer: Announcer::new(names.unwrap_or_default()),
             rates: Rates::default(),
             retention: Retention::default(),
@@ -166,13 +174,20 @@ impl Broker {
                 ("groups", me.groups.save_again()),
             ]);
         });
+        self.tasks.spawn("delays", delay::run(self.clone(), self.tasks.clone()));
+        let me = self.clone();
+        let period = Duration::from_millis(config.flush_delay_offset_interval_ms);
+        self.tasks.every("save delays", period, move || me.saved([("delays", me.delays.save(&me.store))]));
         let me = self.clone();
         self.tasks.every("note rates", RATES_PERIOD, move || me.rates.note(&me.store.stats(), me.clock.now_ms()));
         let (me, shutdown) = (self.clone(), self.tasks.shutdown().clone());
         self.tasks.spawn("retention", retention::run(me, shutdown));
         self.tasks.spawn("transactions", transaction::run_checks(self.clone(), self.tasks.shutdown().clone()));
         let me = self.clone();
-        self.tasks.every("expire clients", EXPIRY_PERIOD, move || me.clients.expire(|group| me.tells_members(group)));
+        self.tasks.every("expire clients", EXPIRY_PERIOD, move || {
+            me.clients.expire(|group| me.tells_members(group));
+            me.locks.forget_expired();
+        });
     }
 
     /// Stops: no new work, what is written is flushed, the name servers are told, the tables are saved.
@@ -184,11 +199,23 @@ impl Broker {
         if !self.tasks.stop(STOP_DEADLINE).await {
             tracing::warn!("some connections did not end within {} s", STOP_DEADLINE.as_secs());
         }
-        self.saved([("offsets", self.offsets.save()), ("topics", self.topics.save()), ("groups", self.groups.save())]);
+        // What was delivered a moment ago counts once it is on the disk.
+        self.store.request_flush();
+        tokio::select! {
+            () = self.store.flushed().reached(self.store.written().get()) => {}
+            () = self.store.sync_failed().reached(1) => {}
+            () = tokio::time::sleep(STOP_DEADLINE) => {}
+        }
+        self.saved([
+            ("offsets", self.offsets.save()),
+            ("topics", self.topics.save()),
+            ("groups", self.groups.save()),
+            ("delays", self.delays.save(&self.store)),
+        ]);
         self.store.close()
     }
 
-    fn saved(&self, tables: [(&str, io::Result<()>); 3]) {
+    fn saved<const N: usize>(&self, tables: [(&str, io::Result<()>); N]) {
         for (table, saved) in tables {
             if let Err(error) = saved {
                 tracing::error!(%error, "cannot save the {table}");
@@ -261,9 +288,19 @@ impl Broker {
         &self.transactions
     }
 
+    /// How far the levels of delayed messages are delivered.
+    pub fn delays(&self) -> &Delays {
+        &self.delays
+    }
+
     /// The groups' members.
     pub fn clients(&self) -> &Clients {
         &self.clients
+    }
+
+    /// Who reads which queue of an ordered group.
+    pub fn locks(&self) -> &Locks {
+        &self.locks
     }
 
     /// Who tells the name servers.

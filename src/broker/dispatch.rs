@@ -1,6 +1,9 @@
 //! What is asked → who answers. Read it as a table of contents.
 
-use crate::{broker::Broker, inspect, manage, membership, pull, query, refusal::Refusal, retention, transaction};
+use crate::{
+    broker::Broker, delay, inspect, locks, manage, membership, pull, query, refusal::Refusal, retention, send_back,
+    transaction,
+};
 use protocol::{
     Command,
     code::{self, request, response},
@@ -40,6 +43,7 @@ impl Service for Dispatch {
 fn other(broker: &Arc<Broker>, peer: &Arc<Peer>, request: &Command, answers: &mut Answers) {
     let answered = match request.code {
         request::PULL_MESSAGE | request::LITE_PULL_MESSAGE => return pull::pull(broker, request, answers),
+        request::CONSUMER_SEND_MSG_BACK => return send_back::send_back(broker, request, answers),
 
         request::END_TRANSACTION => return transaction::end(broker, peer, request, answers),
 
@@ -47,6 +51,9 @@ fn other(broker: &Arc<Broker>, peer: &Arc<Peer>, request: &Command, answers: &mu
         request::UNREGISTER_CLIENT => membership::unregister(broker, peer, request),
         request::GET_CONSUMER_LIST_BY_GROUP => membership::members(broker, request),
         request::CHECK_CLIENT_CONFIG => membership::check_client(request),
+
+        request::LOCK_BATCH_MQ => locks::lock(broker, request),
+        request::UNLOCK_BATCH_MQ => locks::unlock(broker, request),
 
         request::QUERY_CONSUMER_OFFSET => query::consumer_offset(broker, request),
         request::UPDATE_CONSUMER_OFFSET => query::update_consumer_offset(broker, request),
@@ -65,6 +72,7 @@ fn other(broker: &Arc<Broker>, peer: &Arc<Peer>, request: &Command, answers: &mu
         request::GET_ALL_SUBSCRIPTIONGROUP_CONFIG => manage::groups(broker),
         request::DELETE_SUBSCRIPTIONGROUP => manage::delete_group(broker, request),
         request::GET_ALL_CONSUMER_OFFSET => manage::offsets(broker),
+        request::GET_ALL_DELAY_OFFSET => delay::offsets(broker),
         request::GET_BROKER_CONFIG => manage::config(broker),
         request::UPDATE_BROKER_CONFIG => manage::update_config(broker, request),
 

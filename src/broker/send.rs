@@ -39,6 +39,8 @@ struct Waiting {
     wait_for_store: bool,
     /// The registration that makes its new topic known.
     announced: Option<u64>,
+    /// What the sender is told besides.
+    remark: Option<String>,
 }
 
 impl Sends {
@@ -57,9 +59,9 @@ impl Sends {
         let receipt = Receipt::of(request);
         let before = self.records.len();
         match self.add(broker, peer, request) {
-            Ok((queue_id, wait_for_store, announced)) => {
+            Ok(waiting) => {
                 let records = self.records.len() - before;
-                self.waiting.push(Waiting { receipt, records, queue_id, wait_for_store, announced });
+                self.waiting.push(Waiting { receipt, records, ..waiting });
             }
             Err(refusal) => {
                 tracing::debug!(peer = ?peer, code = refusal.code, why = refusal.remark, "refused a message");
@@ -69,7 +71,7 @@ impl Sends {
         }
     }
 
-    fn add(&mut self, broker: &Broker, peer: &Peer, request: &Command) -> Result<(i32, bool, Option<u64>), Refusal> {
+    fn add(&mut self, broker: &Broker, peer: &Peer, request: &Command) -> Result<Waiting, Refusal> {
         let header = SendHeader::read(&request.fields)?;
         let (topic, announced) = find_topic(broker, peer, &header)?;
         let place = Place::of(broker, &header, &topic)?;
@@ -100,7 +102,14 @@ impl Sends {
             let properties = parking.as_ref().map_or(&given.stored, |parking| &parking.properties);
             self.records.push(&NewRecord { properties, ..record }).map_err(|error| refusal_of(&error))?;
         }
-        Ok((place.queue_id, given.wait_for_store, announced))
+        Ok(Waiting {
+            receipt: Receipt::of(request),
+            records: 1,
+            queue_id: place.queue_id,
+            wait_for_store: given.wait_for_store,
+            announced,
+            remark: parking.and_then(|parking| parking.remark),
+        })
     }
 
     /// Each message of a batch becomes a record; the batch's own properties and the cluster are added to each.
@@ -162,8 +171,8 @@ impl Sends {
                 continue;
             };
             placed = placed.as_slice()[send.records..].iter();
-            let answer = answer(broker, send.queue_id, records);
-            let synced = send.wait_for_store && broker.config().flush_disk_type == FlushDiskType::Sync;
+            let answer = Command { remark: send.remark, ..answer(broker, send.queue_id, records) };
+            let synced = send.wait_for_store && waits_for_disk(broker);
             match send.announced {
                 Some(ticket) => {
                     let (broker, end) = (broker.clone(), end_of(records));
@@ -188,6 +197,11 @@ impl Sends {
 
 fn end_of(placed: &[Placed]) -> u64 {
     placed.last().map_or(0, Placed::end)
+}
+
+/// Whether answers wait for the disk.
+pub fn waits_for_disk(broker: &Broker) -> bool {
+    broker.config().flush_disk_type == FlushDiskType::Sync
 }
 
 /// What came of waiting for the disk.
@@ -230,7 +244,7 @@ fn not_stored() -> Refusal {
     Refusal::new(response::SYSTEM_ERROR, "the message was not stored")
 }
 
-/// What a client is told whose message the store does not take.
+/// What a send is told whose record the store does not take.
 pub fn refusal_of(error: &StoreError) -> Refusal {
     match error {
         StoreError::Record(_) | StoreError::TooLarge { .. } | StoreError::Name { .. } => {
@@ -376,17 +390,20 @@ impl Given {
         if self.is_half(header) { flag.with_transaction(0) } else { flag }
     }
 
-    /// Where the message is kept while it is not to be seen. As long as the broker cannot hold such messages back, it
-    /// refuses them.
+    /// Where the message is kept while it is not to be seen; `None` if it is to be seen at once.
     fn parking(&self, broker: &Broker, header: &SendHeader<'_>, place: &Place) -> Result<Option<Parking>, Refusal> {
         if self.is_half(header) {
             let belongs = (place.topic.as_deref().unwrap_or(header.topic), place.queue_id);
             return transaction::park(broker, header, belongs, &self.stored, self.delay_level).map(Some);
         }
-        if self.delay_level > 0 {
-            return Err(Refusal::illegal("this broker does not deliver messages with a delay yet"));
+        // A dead letter is one at once.
+        if self.delay_level <= 0 || place.topic.is_some() {
+            return Ok(None);
         }
-        Ok(None)
+        if header.batch {
+            return Err(Refusal::illegal("a batch cannot have a delay"));
+        }
+        Ok(Some(broker.delays().parking(self.delay_level, (header.topic, place.queue_id), &self.stored)))
     }
 }
 

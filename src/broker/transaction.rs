@@ -74,6 +74,11 @@ fn read(store: &MessageStore, physical: i64) -> Option<Record> {
     }
 }
 
+/// Whether a record that cannot be read may only not be on the disk yet.
+fn is_unsynced(store: &MessageStore, at: At) -> bool {
+    at.physical as u64 >= store.flushed().get()
+}
+
 /// Whether two records are of one message.
 fn is_same_message(one: &Record, other: &Record) -> bool {
     let id = |record| properties::get(record, properties::UNIQUE_KEY);

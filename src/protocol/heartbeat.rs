@@ -73,7 +73,7 @@ fn loose_i64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error
 }
 
 /// A list that some clients write as null.
-fn loose_list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+pub(crate) fn loose_list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 

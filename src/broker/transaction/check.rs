@@ -4,7 +4,7 @@
 //! restart and old log files can be deleted. Source: `TransactionalMessageServiceImpl.check`,
 //! `AbstractTransactionalMessageCheckListener`, `ProducerManager.getAvailableChannel`.
 
-use super::{At, GROUP, half, pending::read_notes, read};
+use super::{At, GROUP, half, is_unsynced, pending::read_notes, read};
 use crate::{broker::Broker, config::BrokerConfig};
 use protocol::{
     Command, Language,
@@ -65,6 +65,9 @@ fn ask_about_all(broker: &Broker, stop: &CancellationToken) {
 fn look_at(broker: &Broker, at: At) -> Result<(), StoreError> {
     let (store, now_ms) = (broker.store(), broker.clock().now_ms());
     let Some(half) = read(store, at.physical) else {
+        if is_unsynced(store, at) {
+            return Ok(());
+        }
         let mut pending = broker.transactions().pending();
         if at.physical < store.min_physical() {
             tracing::warn!(at.index, "a half message was deleted with its log file before its transaction ended");

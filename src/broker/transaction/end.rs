@@ -2,7 +2,7 @@
 //!
 //! Source: `EndTransactionProcessor` of Apache RocketMQ 4.9.8, which lets a transaction end more than once.
 
-use super::{At, half, read};
+use super::{At, half, is_unsynced, read};
 use crate::{
     broker::Broker,
     config_values::{BrokerRole, FlushDiskType},
@@ -14,12 +14,14 @@ use protocol::{
     code::response,
     properties::{self, PRODUCER_GROUP},
     record::SysFlag,
-    topic::HALF_TOPIC,
     transaction::EndTransaction,
 };
 use remoting::{Answers, Peer, Receipt};
 use std::{sync::Arc, time::Duration};
 use store::Placed;
+
+/// How often the disk is waited for until a half message is to be seen.
+const TRIES: usize = 3;
 
 /// Ends a transaction (37): answers once the end is as safe as the settings ask. That it is not known yet how it ended is
 /// not answered, as in Apache RocketMQ.
@@ -97,6 +99,9 @@ impl Wish {
             return Some(Err(self.unknown()));
         };
         let Some(half) = read(store, at.physical) else {
+            if is_sync(broker) && is_unsynced(store, at) {
+                return None;
+            }
             return Some(Err(wrong(format!("the half message at {} of the log is damaged", at.physical))));
         };
         let group = properties::get(&half.properties, PRODUCER_GROUP).unwrap_or_default();
@@ -114,23 +119,19 @@ impl Wish {
 
     /// The same once the half message is to be seen: where only what is on the disk is, that may take a moment.
     async fn carry_out_once_seen(&self, broker: &Broker) -> Result<u64, Refusal> {
-        let queue = broker.store().queue_or_new(HALF_TOPIC, half::QUEUE);
-        let patience = Duration::from_millis(broker.config().sync_flush_timeout_ms);
-        let Some(wanted) = u64::try_from(self.at.index).ok().and_then(|index| index.checked_add(1)) else {
-            return Err(self.unknown());
-        };
-        // A message that was stored anew meanwhile is further on than the index says.
-        let deadline = tokio::time::Instant::now() + patience;
-        let mut end = wanted;
-        loop {
-            if tokio::time::timeout_at(deadline, queue.end().reached(end)).await.is_err() {
-                return Err(self.unknown());
+        let store = broker.store();
+        let timeout = Duration::from_millis(broker.config().sync_flush_timeout_ms);
+        for _ in 0..TRIES {
+            // Of a half message that was stored anew meanwhile, that, too.
+            let on_disk = store.flushed().reached(store.written().get());
+            if tokio::time::timeout(timeout, on_disk).await.is_err() {
+                break;
             }
             if let Some(outcome) = self.carry_out(broker) {
                 return outcome;
             }
-            end = queue.end().get() + 1;
         }
+        Err(self.unknown())
     }
 
     fn unknown(&self) -> Refusal {

@@ -75,7 +75,9 @@ async fn a_message_nobody_decides_about_is_given_up_and_starves_no_other() {
     given_up.end().reached(2).await;
     stage.rounds().await;
     assert!(producer.asked.try_recv().is_err(), "three times and no more");
-    assert_eq!(stage.bodies(GIVEN_UP), ["orphan", "asked"]);
+    let mut bodies = stage.bodies(GIVEN_UP);
+    bodies.sort();
+    assert_eq!(bodies, ["asked", "orphan"]);
     assert!(stage.broker.topics().find(GIVEN_UP).is_some());
     for (group, late) in [("P", at), ("nobody's", orphan)] {
         let answer = producer.ask(crate::stage::end_request(group, late, COMMIT)).await;

@@ -114,13 +114,16 @@ async fn with_a_synchronous_flush_the_end_is_on_the_disk_when_it_is_answered() {
     })
     .await;
     let producer = Producer::of(&stage, "P").await;
-    // Without waiting for the disk, so that it is not to be seen yet when its end is asked for.
-    let at = producer.half_with(&stage, "one", "WAIT\u{1}false").await;
-    assert_eq!(producer.end(at, COMMIT).await.code, response::SUCCESS);
     let store = stage.broker.store();
-    assert_eq!(store.flushed().get(), store.written().get());
-    assert_eq!(stage.bodies("T"), ["one"]);
-    assert_eq!(producer.end(at, COMMIT).await.code, response::SYSTEM_ERROR);
+    for round in 0..50 {
+        // Without waiting for the disk, so that it is not to be seen yet when its end is asked for.
+        let at = producer.half_with(&stage, &round.to_string(), "WAIT\u{1}false").await;
+        let answer = producer.end(at, COMMIT).await;
+        assert_eq!(answer.code, response::SUCCESS, "{:?}", answer.remark);
+        assert_eq!(store.flushed().get(), store.written().get());
+        assert_eq!(stage.bodies("T").len(), round + 1);
+        assert_eq!(producer.end(at, COMMIT).await.code, response::SYSTEM_ERROR);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

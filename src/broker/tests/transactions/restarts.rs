@@ -111,7 +111,7 @@ async fn a_power_cut_while_a_message_is_stored_anew_leaves_one_of_it() {
     let first = producer.half(&stage, "one").await;
     stage.clock.advance_ms(TIMEOUT_MS);
     let asked = producer.next().await;
-    stage.broker.store().queue_or_new(GIVEN_UP, 0).end().reached(1).await;
+    stage.broker.store().queue_or_new(NOTES, 0).end().reached(2).await;
     let notes = stage.records(NOTES);
     // Cut where it was stored anew, and where it was given up.
     for (note, waits, given_up) in [(&notes[0], true, 0), (&notes[1], false, 1)] {

@@ -8,6 +8,7 @@ use protocol::{
     code::{request, response},
     heartbeat::{GroupMembers, GroupOf, Heartbeat, Subscription, Unregister, java_hash},
     inspect::KvTable,
+    lock::{LockQueues, LockedQueues, QueueName},
     properties,
     pull::{
         OffsetAnswer, Pull, PullAnswer, QueryMessage, QueryMessageAnswer, QueryOffset, QueueOf, UpdateOffset,
@@ -15,7 +16,7 @@ use protocol::{
     },
     record::{self, MessageId, NewRecord, SysFlag},
     send::{SendAnswer, SendBack, SendHeader},
-    topic::{AUTO_CREATE_TOPIC, CreateTopic, NamedTopic, retry_topic},
+    topic::{AUTO_CREATE_TOPIC, CreateTopic, NamedTopic, RETRY_PREFIX, retry_topic},
 };
 use remoting::{Answers, Peer, Receipt, Service};
 use std::{
@@ -53,6 +54,14 @@ pub struct State {
     /// Messages sent back, as (group, offset message id).
     pub sent_back: Vec<(String, i64)>,
     pub refuse_send_back: bool,
+    /// Refuse messages for retry topics.
+    pub refuse_retries: bool,
+    /// (group, queue) → the client that has locked it. Never expires here.
+    pub locks: BTreeMap<(String, QueueName), String>,
+    /// How often locks were asked for.
+    pub lock_requests: usize,
+    /// Answer requests for locks with an error.
+    pub refuse_locks: bool,
     pub sends: usize,
     pub hosted_bytes: i64,
 }
@@ -104,6 +113,9 @@ impl Broker {
         }
         let mut state = self.state.lock();
         state.sends += 1;
+        if state.refuse_retries && header.topic.starts_with(RETRY_PREFIX) {
+            return Command::refusal(response::SYSTEM_ERROR, "as the test wants it");
+        }
         let code = if state.send_codes.is_empty() { 0 } else { state.send_codes.remove(0) };
         if !matches!(code, 0 | 10..=12) {
             return Command::refusal(code, "as the test wants it");
@@ -234,6 +246,30 @@ impl Broker {
         Command::success()
     }
 
+    fn lock(&self, asked: LockQueues) -> Command {
+        let LockQueues { client_id, consumer_group, mq_set } = asked;
+        let mut state = self.state.lock();
+        state.lock_requests += 1;
+        if state.refuse_locks {
+            return Command::refusal(response::SYSTEM_ERROR, "as the test wants it");
+        }
+        let mine = |queue: &QueueName| {
+            let holder =
+                state.locks.entry((consumer_group.clone(), queue.clone())).or_insert_with(|| client_id.clone());
+            *holder == client_id
+        };
+        let locked = mq_set.into_iter().filter(mine).collect();
+        Command::success().with_json(&LockedQueues { locked })
+    }
+
+    fn unlock(&self, asked: &LockQueues) -> Command {
+        let group = &asked.consumer_group;
+        let given_back = |queue: &QueueName| asked.mq_set.contains(queue);
+        let mut state = self.state.lock();
+        state.locks.retain(|(of, queue), holder| !(of == group && *holder == asked.client_id && given_back(queue)));
+        Command::success()
+    }
+
     fn query(&self, query: &QueryMessage) -> Command {
         let state = self.state.lock();
         let body: Vec<u8> = state
@@ -297,6 +333,8 @@ impl Broker {
                 let consumer_id_list = members.map(|members| members.keys().cloned().collect()).unwrap_or_default();
                 Command::success().with_json(&GroupMembers { consumer_id_list })
             }
+            request::LOCK_BATCH_MQ => self.lock(request.json().unwrap()),
+            request::UNLOCK_BATCH_MQ => self.unlock(&request.json().unwrap()),
             request::CONSUMER_SEND_MSG_BACK => self.send_back(&request.header().unwrap()),
             request::VIEW_MESSAGE_BY_ID => {
                 let at = request.header::<ViewMessage>().unwrap().offset;
