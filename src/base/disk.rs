@@ -8,7 +8,7 @@ use std::{
     fmt,
     fs::{self, File, OpenOptions},
     io::{self, ErrorKind},
-    os::unix::fs::FileExt,
+    os::unix::fs::{FileExt, MetadataExt},
     path::{Path, PathBuf},
     sync::Arc,
     time::UNIX_EPOCH,
@@ -196,10 +196,13 @@ impl Disk {
         Ok(self.file(file, path))
     }
 
-    /// Opens a file for reading only.
-    pub fn open_to_read(&self, path: PathBuf) -> Result<DiskFile> {
-        let file = self.call("open", Call::Open { path: &path }, || File::open(&path))?;
-        Ok(self.file(file, path))
+    /// Opens a file for reading only; `None` if there is none.
+    pub fn open_to_read(&self, path: PathBuf) -> Result<Option<DiskFile>> {
+        match self.call("open", Call::Open { path: &path }, || File::open(&path)) {
+            Ok(file) => Ok(Some(self.file(file, path))),
+            Err(error) if error.source.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// As [`Disk::open`]; `None` if there is no such file.
@@ -284,6 +287,12 @@ impl Disk {
         self.call("sync the folder", Call::SyncFolder { path: dir }, || File::open(dir)?.sync_all())
     }
 
+    /// [`Disk::rename`], for good: the names in both folders are on the disk afterwards.
+    pub fn rename_for_good(&self, from: &Path, to: &Path) -> Result<()> {
+        self.rename(from, to)?;
+        [from.parent(), to.parent()].into_iter().flatten().try_for_each(|dir| self.sync_dir(dir))
+    }
+
     /// Brings everything on the folder's file system to the disk: one call where there would be thousands.
     pub fn sync_file_system(&self, dir: &Path) -> Result<()> {
         let sync = || Ok(rustix::fs::syncfs(File::open(dir)?)?);
@@ -303,6 +312,12 @@ impl Disk {
         let file = self.create(path.to_owned(), 0)?;
         file.write_at(0, content)?;
         Ok(file)
+    }
+
+    /// Bytes of disk that a file takes.
+    pub fn allocated(&self, path: &Path) -> Result<u64> {
+        let metadata = self.call("examine", Call::Examine { path }, || fs::metadata(path))?;
+        Ok(metadata.blocks() * 512)
     }
 
     /// When a file was last written, ms since 1970.
@@ -395,6 +410,16 @@ impl DiskFile {
             }
             Ok(done)
         })
+    }
+
+    /// The first position at or behind `at` that is not in a hole; `None` if only a hole follows. A file system that does
+    /// not tell says `at`.
+    pub fn data_from(&self, at: u64) -> Option<u64> {
+        match rustix::fs::seek(&self.file, rustix::fs::SeekFrom::Data(at)) {
+            Ok(data) => Some(data),
+            Err(rustix::io::Errno::NXIO) => None,
+            Err(_) => Some(at),
+        }
     }
 
     /// How long the file is.

@@ -20,7 +20,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use store::{ConsumeQueue, MessageStore};
+use store::{ConsumeQueue, MessageStore, QueueEntry};
 
 /// Messages that one append delivers at most.
 const BATCH: usize = 256;
@@ -42,6 +42,9 @@ pub struct Delays {
     levels_ms: Vec<i64>,
     file: DurableFile,
     progress: Mutex<BTreeMap<i32, Progress>>,
+    /// Places of messages that were delivered before a crash and that their level has not come past again; `None` until
+    /// they are known.
+    done: Mutex<Option<HashSet<i64>>>,
     saved: Mutex<Saved>,
 }
 
@@ -87,7 +90,8 @@ impl Delays {
         let table = saved.offset_table.iter().filter(|(level, next)| **level > 0 && **next >= 0);
         let progress =
             table.map(|(level, next)| (*level, Progress { next: *next, safe: *next, ..Progress::default() })).collect();
-        Ok(Self { levels_ms, file, progress: Mutex::new(progress), saved: Mutex::new(saved) })
+        let done = Mutex::default();
+        Ok(Self { levels_ms, file, progress: Mutex::new(progress), done, saved: Mutex::new(saved) })
     }
 
     /// Parks a message with the properties `stored`, which belongs to queue `belongs.1` of topic `belongs.0`, for the
@@ -103,6 +107,18 @@ impl Delays {
     /// The offset of the next message to deliver of each level that ever delivered one.
     pub fn offsets(&self) -> Vec<(i32, i64)> {
         self.progress.lock().iter().map(|(level, progress)| (*level, progress.next)).collect()
+    }
+
+    /// Whether the message at that place was delivered before a crash.
+    fn is_done(&self, place: i64) -> bool {
+        self.done.lock().as_ref().is_some_and(|done| done.contains(&place))
+    }
+
+    /// Levels have come past these: it need not be known any more.
+    fn passed(&self, entries: &[QueueEntry]) {
+        if let Some(done) = self.done.lock().as_mut().filter(|done| !done.is_empty()) {
+            entries.iter().for_each(|entry| _ = done.remove(&entry.physical_offset));
+        }
     }
 
     fn next(&self, level: i32) -> i64 {
@@ -124,10 +140,16 @@ impl Delays {
     fn content(&self, store: &MessageStore) -> Saved {
         // First: copies that are made meanwhile lie behind it, whether they are counted or not.
         let flushed = store.flushed().get();
+        // Copies of before a crash are counted only when their levels have come past them.
+        let counted = self.done.lock().as_mut().is_some_and(|done| {
+            done.retain(|place| *place >= store.min_physical());
+            done.is_empty()
+        });
+        let log_offset = if counted { Some(flushed as i64) } else { self.saved.lock().log_offset };
         let mut progress = self.progress.lock();
         progress.values_mut().for_each(|progress| progress.flushed(flushed));
         let offset_table = progress.iter().map(|(level, progress)| (*level, progress.safe)).collect();
-        Saved { offset_table, log_offset: Some(flushed as i64) }
+        Saved { offset_table, log_offset }
     }
 
     /// Writes to the file how far the levels are delivered, as far as the copies are on the disk.
@@ -157,18 +179,18 @@ pub async fn run(broker: Arc<Broker>, tasks: Tasks) {
     let reader = broker.clone();
     let done = tokio::task::spawn_blocking(move || {
         let from = reader.delays().saved.lock().log_offset;
-        from.map(|from| deliver::delivered_since(reader.store(), from)).unwrap_or_default()
+        let done = from.map(|from| deliver::delivered_since(reader.store(), from)).unwrap_or_default();
+        *reader.delays().done.lock() = Some(done);
     });
-    let done = match done.await {
-        Ok(done) => Arc::new(done),
-        Err(error) => return tracing::error!(%error, "delayed messages are not delivered: the log cannot be read"),
-    };
+    if let Err(error) = done.await {
+        return tracing::error!(%error, "delayed messages are not delivered: the log cannot be read");
+    }
     let filled =
         (0..MOST_LEVELS).rfind(|id| broker.store().queue(SCHEDULE_TOPIC, *id).is_some()).map_or(0, |id| id + 1);
     for level in 1..=filled.max(broker.delays().levels_ms.len() as i32) {
-        let (broker, done, shutdown) = (broker.clone(), done.clone(), tasks.shutdown().clone());
+        let (broker, shutdown) = (broker.clone(), tasks.shutdown().clone());
         tasks.spawn("delay level", async move {
-            let mut level = Level::new(&broker, level, done);
+            let mut level = Level::new(&broker, level);
             shutdown.run_until_cancelled(level.run(&broker)).await;
         });
     }
@@ -191,17 +213,15 @@ struct Level {
     level: i32,
     /// Its queue.
     queue_id: i32,
-    /// Places of messages that were delivered before a crash.
-    done: Arc<HashSet<i64>>,
     delivery: Delivery,
     /// How often the next message could not be read.
     tries: u32,
 }
 
 impl Level {
-    fn new(broker: &Broker, level: i32, done: Arc<HashSet<i64>>) -> Self {
+    fn new(broker: &Broker, level: i32) -> Self {
         let delivery = Delivery::new(broker.store());
-        Self { level, queue_id: level - 1, done, delivery, tries: 0 }
+        Self { level, queue_id: level - 1, delivery, tries: 0 }
     }
 
     async fn run(&mut self, broker: &Broker) {
@@ -255,7 +275,7 @@ impl Level {
             if self.delivery.is_full(BATCH) {
                 break;
             }
-            if self.done.contains(&entry.physical_offset) {
+            if broker.delays().is_done(entry.physical_offset) {
                 self.delivery.pass();
                 continue;
             }
@@ -286,6 +306,7 @@ impl Level {
         if count > 0 {
             broker.delays().moved(self.level, first + count as i64, end);
         }
+        broker.delays().passed(&entries[..count]);
         match appended {
             Ok(()) => then,
             Err(error) => {

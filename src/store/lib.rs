@@ -11,7 +11,6 @@ mod config;
 mod consume_queue;
 mod damage;
 mod deleted;
-mod disk_read;
 mod disk_space;
 mod error;
 mod fanout;

@@ -30,8 +30,8 @@ pub struct Expect {
     pub index: bool,
     /// Every message that a consumer was given must still be where it was. Not so after a power loss with `ASYNC_FLUSH`.
     pub deliveries: bool,
-    /// Groups that must have been given every acknowledged message.
-    pub delivered_to: Vec<String>,
+    /// Groups that must have been given every acknowledged message of a topic: group, topic.
+    pub delivered_to: Vec<(String, String)>,
     /// Groups that must have been given the messages of each queue in its order, the first time that each was given.
     pub in_order: Vec<String>,
     /// A refused message may be stored nevertheless: the test notes every failure as a refusal.

@@ -218,7 +218,7 @@ fn rolled_back(stage: &mut Stage) {
     stage.history.half("half");
     stage.history.ending("half", false);
     stage.history.ended("half", false);
-    stage.expect.delivered_to = vec![GROUP.to_owned()];
+    stage.expect.delivered_to = vec![(GROUP.to_owned(), "Orders".to_owned())];
 }
 
 fn commit_unanswered(stage: &mut Stage) {

@@ -263,7 +263,7 @@ pub fn deliver_other(stage: &mut Stage) {
 }
 
 pub fn deliver_not_at_all(stage: &mut Stage) {
-    stage.expect.delivered_to = vec![GROUP.to_owned()];
+    stage.expect.delivered_to = vec![(GROUP.to_owned(), "Orders".to_owned())];
 }
 
 pub fn deliver_out_of_order(stage: &mut Stage) {
@@ -337,7 +337,7 @@ pub fn commit_twice(stage: &mut Stage) {
 pub fn commit_and_not_deliver(stage: &mut Stage) {
     *stage = Stage::empty();
     commit(stage, 1);
-    stage.expect.delivered_to = vec![GROUP.to_owned()];
+    stage.expect.delivered_to = vec![(GROUP.to_owned(), "Orders".to_owned())];
 }
 
 pub fn empty_offsets(stage: &mut Stage) {
