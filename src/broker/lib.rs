@@ -26,6 +26,7 @@ mod pull;
 mod query;
 mod rates;
 mod refusal;
+mod reply;
 mod retention;
 mod send;
 mod send_back;

@@ -259,7 +259,7 @@ fn is_true(value: &str) -> bool {
 }
 
 /// An IPv4 address that came over an IPv6 socket, as IPv4: older clients read only that from a record.
-fn unmapped(addr: SocketAddr) -> SocketAddr {
+pub fn unmapped(addr: SocketAddr) -> SocketAddr {
     SocketAddr::new(addr.ip().to_canonical(), addr.port())
 }
 
@@ -430,7 +430,8 @@ fn answer(broker: &Broker, queue_id: i32, records: &[Placed]) -> Command {
     Command { fields, ..Command::success() }
 }
 
-fn with_region(broker: &Broker, mut answer: Command) -> Command {
+/// An answer that also says, as those to sends do, where the broker is.
+pub fn with_region(broker: &Broker, mut answer: Command) -> Command {
     let config = broker.config();
     answer.fields.push("MSG_REGION", &config.region_id);
     answer.fields.push("TRACE_ON", if config.trace_on { "true" } else { "false" });

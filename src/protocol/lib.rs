@@ -14,6 +14,7 @@ pub mod properties;
 pub mod pull;
 pub mod record;
 pub mod registration;
+pub mod reply;
 pub mod route;
 pub mod send;
 pub mod topic;
