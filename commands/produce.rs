@@ -2,15 +2,17 @@
 
 mod input;
 mod report;
+mod sender;
 
 use crate::{
     failure::{Failure, Kind},
-    log, reach,
+    log, reach, when,
 };
-use client::{Client, Message, Producer, ProducerOptions};
+use client::{Client, Message, ProducerOptions};
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use input::{Input, Item};
 use report::{Outcome, Report};
+use sender::{Sender, Transaction};
 use std::{path::PathBuf, time::Duration};
 
 /// The producer group that the command sends as.
@@ -26,6 +28,7 @@ Examples:
   rmq produce T -m hello -k order-7 --tag red  one message with a key and a tag
   rmq produce T --file picture.png             one message, the whole file
   rmq produce T --count 100000 --mode async    generated messages, 64 in flight
+  rmq produce T -m ping --reply-timeout 5s     a request; prints the reply
 
 Prints one line a message on standard output: status, message id, broker:queue, offset.")]
 pub struct Arguments {
@@ -60,6 +63,12 @@ pub struct Arguments {
     #[arg(long, value_name = "N", default_value = "64", value_parser = clap::value_parser!(u16).range(1..),
           help_heading = "How to send")]
     in_flight: u16,
+    /// Send each message in a transaction that ends so, and end earlier ones so that a broker asks about
+    #[arg(long, value_enum, value_name = "END", conflicts_with = "reply_timeout", help_heading = "How to send")]
+    transaction: Option<Transaction>,
+    /// Wait so long for a reply to each message, and print it
+    #[arg(long, value_name = "TIME", value_parser = when::duration, help_heading = "How to send")]
+    reply_timeout: Option<Duration>,
     /// Send so many messages a second
     #[arg(long, value_name = "N[/s]", value_parser = rate, help_heading = "How to send")]
     rate: Option<f64>,
@@ -97,8 +106,8 @@ pub fn run(arguments: Arguments, log_level: Option<log::Level>) -> Result<(), Fa
 }
 
 async fn produce(arguments: Arguments) -> Result<(), Failure> {
-    let Arguments { topic, message, file, count, size, key, tag, header, mode, in_flight, rate, output, quiet, reach } =
-        arguments;
+    let Arguments { topic, message, file, count, size, key, tag, header, mode, in_flight, .. } = arguments;
+    let Arguments { transaction, reply_timeout, rate, output, quiet, reach, .. } = arguments;
     protocol::topic::check_topic(&topic).map_err(|error| Failure::new(Kind::Usage, error))?;
     let mut like = Message::new(topic.as_str(), Vec::new());
     if !key.is_empty() {
@@ -116,26 +125,21 @@ async fn produce(arguments: Arguments) -> Result<(), Failure> {
     let reach = reach.settled().await;
     let client = reach.client()?;
     let options = ProducerOptions { send_timeout: reach.timeout, ..ProducerOptions::default() };
-    let producer = Producer::on(&client, GROUP, options)?;
+    let sender = Sender::start(&client, &topic, options, mode, transaction, reply_timeout).await?;
     let most = if mode == Mode::Async { usize::from(in_flight) } else { 1 };
     let send = |item: Item| {
         let message = Message { body: item.body, ..like.clone() };
-        let (producer, reach, client, like) = (&producer, &reach, &client, &like);
+        let (sender, reach, client, like) = (&sender, &reach, &client, &like);
         async move {
-            let sent = async {
-                match mode {
-                    Mode::Oneway => Ok(producer.send_one_way(message).await.map(|()| None)?),
-                    Mode::Sync | Mode::Async => Ok(producer.send(message).await.map(Some)?),
-                }
-            };
-            let result = reach.within(sent).await.map_err(|failure| explained(failure, client, &like.topic));
+            let sent = sender.send(message, reach).await;
+            let result = sent.map_err(|failure| explained(failure, client, &like.topic));
             Outcome { of: item.name, result }
         }
     };
     let outcome = send_all(&mut input, most, send, &mut report).await;
     // Brokers that do not answer are not told at length that this producer leaves.
     let leave_within = if outcome.is_ok() && !report.must_stop() { reach.timeout } else { LEAVE_WITHIN };
-    let _ = tokio::time::timeout(leave_within, producer.shutdown()).await;
+    let _ = tokio::time::timeout(leave_within, sender.shutdown()).await;
     client.shutdown().await;
     report.end(outcome, input.skipped())
 }

@@ -2,9 +2,10 @@
 
 use crate::{
     failure::{Failure, Kind, say},
+    message_text,
     output::Output,
 };
-use client::{SendResult, SendStatus};
+use client::{Received, SendResult, SendStatus};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::{
     io::{IsTerminal, stdout},
@@ -15,8 +16,18 @@ use std::{
 pub struct Outcome {
     /// What to call it.
     pub of: String,
-    /// Where it is; nothing is known of one that was sent one way.
-    pub result: Result<Option<SendResult>, Failure>,
+    /// What is known of it.
+    pub result: Result<Became, Failure>,
+}
+
+/// What is known of a message that was sent.
+pub enum Became {
+    /// Nothing: it was sent one way.
+    Nothing,
+    /// Where it is.
+    Stored(SendResult),
+    /// The reply to it.
+    Replied(Box<Received>),
 }
 
 /// Everything that became of messages.
@@ -55,16 +66,22 @@ impl Report {
         match outcome.result {
             Ok(result) => {
                 self.sent += 1;
-                self.unsure |= result.is_none();
+                self.unsure |= matches!(result, Became::Nothing);
                 self.progress.inc(1);
-                self.doubtful += u64::from(result.as_ref().is_some_and(|result| result.status != SendStatus::Ok));
-                match result {
-                    Some(result) if !self.quiet => {
-                        let printed = self.output.line(line(&result, self.json));
-                        self.unless_gone(printed)
+                let line = match result {
+                    Became::Nothing => return Ok(()),
+                    Became::Stored(stored) => {
+                        self.doubtful += u64::from(stored.status != SendStatus::Ok);
+                        line(&stored, self.json)
                     }
-                    _ => Ok(()),
+                    Became::Replied(reply) if self.json => message_text::to_json(&reply).to_string(),
+                    Became::Replied(reply) => String::from_utf8_lossy(&reply.body).into_owned(),
+                };
+                if self.quiet {
+                    return Ok(());
                 }
+                let printed = self.output.line(line);
+                self.unless_gone(printed)
             }
             Err(failure) => {
                 self.failed += 1;
@@ -209,7 +226,7 @@ mod tests {
                 .is_ok()
         );
         assert!(!report.must_stop());
-        assert!(report.add(Outcome { of: "line 2".to_owned(), result: Ok(Some(result())) }).is_ok());
+        assert!(report.add(Outcome { of: "line 2".to_owned(), result: Ok(Became::Stored(result())) }).is_ok());
         assert!(
             report.sum(2).contains("sent 1 message in")
                 && report.sum(2).ends_with("; 1 failed; 2 empty lines left out")

@@ -25,4 +25,5 @@ mod readme;
 mod retention;
 mod servers;
 mod store_command;
+mod transactions;
 mod wire;
