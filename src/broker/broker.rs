@@ -7,6 +7,7 @@ use crate::{
     config_values,
     delay::{self, Delays},
     dispatch::Dispatch,
+    filters::Filters,
     groups::Groups,
     locks::Locks,
     offsets::Offsets,
@@ -72,6 +73,7 @@ pub struct Broker {
     delays: Delays,
     clients: Clients,
     locks: Locks,
+    filters: Filters,
     announcer: Announcer,
     rates: Rates,
     retention: Retention,
@@ -129,6 +131,7 @@ impl Broker {
             delays: Delays::open(table("delayOffset.json"), levels_ms).map_err(broken("delayOffset.json"))?,
             clients: Clients::new(clock.clone()),
             locks: Locks::new(clock.clone()),
+            filters: Filters::default(),
             announcer: Announcer::new(names.unwrap_or_default()),
             rates: Rates::default(),
             retention: Retention::default(),
@@ -139,6 +142,11 @@ impl Broker {
             store,
             clock,
         });
+        if broker.config().broker_role != config_values::BrokerRole::Slave {
+            // The log may have lost what a group had read: what comes in its place is not to be skipped.
+            let end = |topic: &str, queue_id| broker.store.queue(topic, queue_id).map_or(0, |queue| queue.max_offset());
+            broker.offsets.correct_all(end);
+        }
         let registered = broker.announcer.soon();
         broker.run(std::iter::once(listener).chain(fast));
         // Whoever hears that it has started may ask a name server for it at once.
@@ -230,6 +238,7 @@ impl Broker {
 
     /// Replaces the settings.
     pub fn set_config(&self, config: BrokerConfig) {
+        self.groups.set_auto_create(config.auto_create_subscription_group);
         self.config.store(Arc::new(config));
     }
 
@@ -301,6 +310,11 @@ impl Broker {
     /// Who reads which queue of an ordered group.
     pub fn locks(&self) -> &Locks {
         &self.locks
+    }
+
+    /// The filters that come with pulls.
+    pub fn filters(&self) -> &Filters {
+        &self.filters
     }
 
     /// Who tells the name servers.

@@ -168,6 +168,12 @@ impl Subscription {
         }
     }
 
+    /// Messages whose properties an expression is true of; see [`crate::sql92`]. It is kept as text: the broker reads it,
+    /// and says what is wrong with it.
+    pub fn sql(topic: &str, expression: &str) -> Self {
+        Self::of_type(topic, expression, Some(SQL92), 0)
+    }
+
     /// Reads an expression of any type; SQL92 is kept as text.
     pub fn of_type(topic: &str, expression: &str, expression_type: Option<&str>, version: i64) -> Self {
         match expression_type {

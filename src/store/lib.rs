@@ -52,3 +52,4 @@ pub use queue_files::QueueEntry;
 pub use retention::{Reason, Removed, RetentionRules};
 pub use stats::StoreStats;
 pub use store::MessageStore;
+pub use view::properties;
