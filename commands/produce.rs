@@ -2,6 +2,7 @@
 
 mod delay;
 mod input;
+mod producing;
 mod report;
 mod ways;
 
@@ -9,9 +10,10 @@ use crate::{
     failure::{Failure, Kind},
     log, reach,
 };
-use client::{Message, Producer, ProducerOptions};
+use client::{Message, ProducerOptions};
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use input::Input;
+use producing::Producing;
 use report::Report;
 use std::{path::PathBuf, time::Duration};
 use ways::{Sender, Ways};
@@ -31,6 +33,7 @@ Examples:
   rmq produce T --count 100000 --mode async    generated messages, 64 in flight
   rmq produce T -m later --delay 90s           seen in a minute and a half
   rmq produce T --order-by : < events          'KEY:…' lines, those of a key in order
+  rmq produce T -m ping --reply-timeout 5s     a request; prints the reply
 
 Prints one line a message on standard output: status, message id, broker:queue, offset.")]
 pub struct Arguments {
@@ -109,12 +112,12 @@ async fn produce(arguments: Arguments) -> Result<(), Failure> {
     let reach = reach.settled().await;
     let client = reach.client()?;
     let options = ProducerOptions { send_timeout: reach.timeout, ..ProducerOptions::default() };
-    let producer = Producer::on(&client, GROUP, options)?;
-    let sender = Sender { producer: &producer, like: &like, ways: &ways, reach: &reach };
+    let producing = Producing::start(&client, &topic, options, &ways).await?;
+    let sender = Sender { producing: &producing, client: &client, like: &like, ways: &ways, reach: &reach };
     let outcome = send_all(&mut input, &sender, &mut report).await;
     // Brokers that do not answer are not told at length that this producer leaves.
     let leave_within = if outcome.is_ok() && !report.must_stop() { reach.timeout } else { LEAVE_WITHIN };
-    let _ = tokio::time::timeout(leave_within, producer.shutdown()).await;
+    let _ = tokio::time::timeout(leave_within, producing.shutdown()).await;
     client.shutdown().await;
     report.end(outcome, input.skipped())
 }

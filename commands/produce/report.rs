@@ -2,9 +2,10 @@
 
 use crate::{
     failure::{Failure, Kind, say},
+    message_text,
     output::Output,
 };
-use client::{SendResult, SendStatus};
+use client::{Received, SendResult, SendStatus};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::{
     io::{IsTerminal, stdout},
@@ -17,8 +18,16 @@ pub struct Outcome {
     pub of: String,
     /// How many they are.
     pub messages: u64,
-    /// Where each is; nothing is known of those that were sent one way.
-    pub result: Result<Vec<SendResult>, Failure>,
+    /// What is known of each; nothing of those that were sent one way.
+    pub result: Result<Vec<Became>, Failure>,
+}
+
+/// What became of a message that was not sent one way.
+pub enum Became {
+    /// Where it is.
+    Stored(SendResult),
+    /// The reply to it.
+    Replied(Box<Received>),
 }
 
 /// Everything that became of messages.
@@ -61,9 +70,16 @@ impl Report {
                 self.unsure |= results.is_empty();
                 self.progress.inc(messages);
                 for result in results {
-                    self.doubtful += u64::from(result.status != SendStatus::Ok);
+                    let line = match result {
+                        Became::Stored(stored) => {
+                            self.doubtful += u64::from(stored.status != SendStatus::Ok);
+                            line(&stored, self.json)
+                        }
+                        Became::Replied(reply) if self.json => message_text::to_json(&reply).to_string(),
+                        Became::Replied(reply) => String::from_utf8_lossy(&reply.body).into_owned(),
+                    };
                     if !self.quiet {
-                        let printed = self.output.line(line(&result, self.json));
+                        let printed = self.output.line(line);
                         self.unless_gone(printed)?;
                     }
                 }
@@ -216,7 +232,8 @@ mod tests {
                 .is_ok()
         );
         assert!(!report.must_stop());
-        assert!(report.add(Outcome { of: "line 2".to_owned(), messages: 1, result: Ok(vec![result()]) }).is_ok());
+        let stored = Ok(vec![Became::Stored(result())]);
+        assert!(report.add(Outcome { of: "line 2".to_owned(), messages: 1, result: stored }).is_ok());
         assert!(
             report.sum(2).contains("sent 1 message in")
                 && report.sum(2).ends_with("; 1 failed; 2 empty lines left out")

@@ -16,6 +16,7 @@ use crate::{
     send::Sends,
     timer::{self, Timers},
     topics::{TopicRules, Topics},
+    transaction::{self, Transactions},
 };
 use arc_swap::ArcSwap;
 use base::{Clock, Disk, Tasks, durable::DurableFile};
@@ -69,6 +70,7 @@ pub struct Broker {
     topics: Topics,
     groups: Groups,
     offsets: Offsets,
+    transactions: Transactions,
     delays: Delays,
     timers: Timers,
     clients: Clients,
@@ -118,12 +120,16 @@ impl Broker {
             move |source| StartError::Table { file, source }
         };
         let rules = topic_rules(&config);
+        let store_host = store_host(&config);
+        let offsets = Offsets::open(table("consumerOffset.json")).map_err(broken("consumerOffset.json"))?;
+        let transactions = Transactions::open(&store, &offsets, store_host, clock.now_ms());
         let broker = Arc::new(Self {
-            store_host: store_host(&config),
+            store_host,
             topics: Topics::open(table("topics.json"), &rules, clock.clone()).map_err(broken("topics.json"))?,
             groups: Groups::open(table("subscriptionGroup.json"), config.auto_create_subscription_group, clock.clone())
                 .map_err(broken("subscriptionGroup.json"))?,
-            offsets: Offsets::open(table("consumerOffset.json")).map_err(broken("consumerOffset.json"))?,
+            offsets,
+            transactions,
             delays: Delays::open(table("delayOffset.json"), levels_ms).map_err(broken("delayOffset.json"))?,
             timers: Timers::open(table("timerProgress.json")).map_err(broken("timerProgress.json"))?,
             clients: Clients::new(clock.clone()),
@@ -190,6 +196,7 @@ impl Broker {
         self.tasks.every("note rates", RATES_PERIOD, move || me.rates.note(&me.store.stats(), me.clock.now_ms()));
         let (me, shutdown) = (self.clone(), self.tasks.shutdown().clone());
         self.tasks.spawn("retention", retention::run(me, shutdown));
+        self.tasks.spawn("transactions", transaction::run_checks(self.clone(), self.tasks.shutdown().clone()));
         let me = self.clone();
         self.tasks.every("expire clients", EXPIRY_PERIOD, move || {
             me.clients.expire(|group| me.tells_members(group));
@@ -290,6 +297,11 @@ impl Broker {
     /// The groups' offsets.
     pub fn offsets(&self) -> &Offsets {
         &self.offsets
+    }
+
+    /// The transactions that have not ended.
+    pub fn transactions(&self) -> &Transactions {
+        &self.transactions
     }
 
     /// How far the levels of delayed messages are delivered.

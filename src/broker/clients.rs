@@ -268,6 +268,16 @@ impl Clients {
         self.producers.read().get(group).map(|members| members.values().cloned().collect()).unwrap_or_default()
     }
 
+    /// The connection of the client that calls itself so: the one heard of last, if several do.
+    pub fn peer_of(&self, client_id: &str) -> Option<Arc<Peer>> {
+        let newest = |members: &mut dyn Iterator<Item = &Member>| {
+            let named = members.filter(|member| member.client_id == client_id);
+            named.max_by_key(|member| (member.heard_ms, member.peer.id())).map(|member| member.peer.clone())
+        };
+        let producer = newest(&mut self.producers.read().values().flat_map(HashMap::values));
+        producer.or_else(|| newest(&mut self.consumers.read().values().flat_map(ConsumerGroup::members)))
+    }
+
     /// How many members consumer and producer groups have.
     pub fn counts(&self) -> (usize, usize) {
         let consumers = self.consumers.read().values().map(|group| group.members.len()).sum();

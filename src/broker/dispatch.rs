@@ -1,8 +1,8 @@
 //! What is asked → who answers. Read it as a table of contents.
 
 use crate::{
-    broker::Broker, delay, inspect, locks, manage, membership, pull, query, refusal::Refusal, reset, retention,
-    send_back,
+    broker::Broker, delay, inspect, locks, manage, membership, pull, query, refusal::Refusal, reply, reset, retention,
+    send_back, transaction,
 };
 use protocol::{
     Command,
@@ -44,6 +44,11 @@ fn other(broker: &Arc<Broker>, peer: &Arc<Peer>, request: &Command, answers: &mu
     let answered = match request.code {
         request::PULL_MESSAGE | request::LITE_PULL_MESSAGE => return pull::pull(broker, peer, request, answers),
         request::CONSUMER_SEND_MSG_BACK => return send_back::send_back(broker, request, answers),
+
+        request::END_TRANSACTION => return transaction::end(broker, peer, request, answers),
+        request::SEND_REPLY_MESSAGE | request::SEND_REPLY_MESSAGE_V2 => {
+            return reply::reply(broker, peer, request, answers);
+        }
 
         request::HEART_BEAT => membership::heartbeat(broker, peer, request),
         request::UNREGISTER_CLIENT => membership::unregister(broker, peer, request),

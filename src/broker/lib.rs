@@ -28,6 +28,7 @@ mod pull;
 mod query;
 mod rates;
 mod refusal;
+mod reply;
 mod reset;
 mod retention;
 mod send;
@@ -35,5 +36,6 @@ mod send_back;
 pub mod surroundings;
 mod timer;
 mod topics;
+mod transaction;
 
 pub use broker::{Broker, StartError};

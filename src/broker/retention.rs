@@ -127,7 +127,10 @@ fn look(broker: &Broker, round: bool, asked: Asked, warned: bool, stop: &Cancell
         logged(|removed| broker.store().delete_what_leads_nowhere(removed));
     }
     if asked.topics {
-        match broker.store().clean_unused(|topic| broker.topics().find(topic).is_some()) {
+        match broker
+            .store()
+            .clean_unused(|topic| broker.topics().find(topic).is_some() || broker.topics().is_system(topic))
+        {
             Ok(unused) => unused.iter().for_each(|topic| tracing::info!(%topic, "queues of an unknown topic deleted")),
             Err(error) => failed(&error),
         }

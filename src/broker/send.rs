@@ -5,6 +5,7 @@
 
 use crate::{
     broker::Broker, config_values::FlushDiskType, parked::Parking, refusal::Refusal, timer, topics::DLQ_QUEUES,
+    transaction,
 };
 use base::Fields;
 use protocol::{
@@ -87,7 +88,7 @@ impl Sends {
             topic: parking.as_ref().map_or(place.topic.as_deref().unwrap_or(header.topic), |parking| parking.topic),
             queue_id: parking.as_ref().map_or(place.queue_id, |parking| parking.queue_id),
             flag: header.flag,
-            sys_flag: SysFlag(header.sys_flag | if multi_tag { SysFlag::MULTI_TAGS } else { 0 }),
+            sys_flag: given.sys_flag(&header, multi_tag),
             born_ms: header.born_ms,
             born_host: unmapped(peer.remote()),
             store_host: broker.store_host(),
@@ -134,6 +135,9 @@ impl Sends {
             let timed = properties::pairs(&text).any(|(name, _)| timer::says_when(name));
             if timed || properties::get(&text, properties::DELAY_LEVEL).is_some_and(|level| level != "0") {
                 return Err(Refusal::illegal("a batch cannot hold messages with a delay"));
+            }
+            if properties::get(&text, properties::TRANSACTION_PREPARED).is_some_and(is_true) {
+                return Err(Refusal::illegal("a batch cannot be sent in a transaction"));
             }
             for more in [header.properties, &cluster] {
                 if !text.is_empty() && !text.ends_with(properties::PROPERTY_SEPARATOR) {
@@ -252,8 +256,12 @@ pub fn refusal_of(error: &StoreError) -> Refusal {
     }
 }
 
+fn is_true(value: &str) -> bool {
+    value.eq_ignore_ascii_case("true")
+}
+
 /// An IPv4 address that came over an IPv6 socket, as IPv4: older clients read only that from a record.
-fn unmapped(addr: SocketAddr) -> SocketAddr {
+pub fn unmapped(addr: SocketAddr) -> SocketAddr {
     SocketAddr::new(addr.ip().to_canonical(), addr.port())
 }
 
@@ -364,7 +372,7 @@ impl Given {
                         .map_err(|_| Refusal::illegal(format!("the delay level {value:?} is no number")))?;
                 }
                 name if timer::says_when(name) => given.timed = true,
-                properties::TRANSACTION_PREPARED => given.half = value.eq_ignore_ascii_case("true"),
+                properties::TRANSACTION_PREPARED => given.half = is_true(value),
                 _ => {}
             }
             given.stored.push_str(pair);
@@ -376,11 +384,22 @@ impl Given {
         Ok(given)
     }
 
-    /// Where the message is kept while it is not to be seen. As long as the broker cannot hold such messages back, it
-    /// refuses them.
+    /// Whether it is half a message: one that consumers of old sent back is so no longer, whatever it says.
+    fn is_half(&self, header: &SendHeader<'_>) -> bool {
+        self.half && !(header.reconsume_times > 0 && self.delay_level > 0)
+    }
+
+    /// A half message is one by where it is kept: the store is to find it like any other.
+    fn sys_flag(&self, header: &SendHeader<'_>, multi_tag: bool) -> SysFlag {
+        let flag = SysFlag(header.sys_flag | if multi_tag { SysFlag::MULTI_TAGS } else { 0 });
+        if self.is_half(header) { flag.with_transaction(0) } else { flag }
+    }
+
+    /// Where the message is kept while it is not to be seen; `None` if it is to be seen at once.
     fn parking(&self, broker: &Broker, header: &SendHeader<'_>, place: &Place) -> Result<Option<Parking>, Refusal> {
-        if self.half {
-            return Err(Refusal::forbidden("this broker does not take transactional messages yet"));
+        if self.is_half(header) {
+            let belongs = (place.topic.as_deref().unwrap_or(header.topic), place.queue_id);
+            return transaction::park(broker, header, belongs, &self.stored, self.delay_level).map(Some);
         }
         // A dead letter is one at once.
         if !(self.delay_level > 0 || self.timed) || place.topic.is_some() {
@@ -422,7 +441,8 @@ fn answer(broker: &Broker, queue_id: i32, records: &[Placed]) -> Command {
     Command { fields, ..Command::success() }
 }
 
-fn with_region(broker: &Broker, mut answer: Command) -> Command {
+/// An answer that also says, as those to sends do, where the broker is.
+pub fn with_region(broker: &Broker, mut answer: Command) -> Command {
     let config = broker.config();
     answer.fields.push("MSG_REGION", &config.region_id);
     answer.fields.push("TRACE_ON", if config.trace_on { "true" } else { "false" });

@@ -32,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) favourite: AtomicUsize,
     pub(crate) routes: Routes,
     pub(crate) groups: Arc<Groups>,
+    /// What brokers ask goes here.
+    pub(crate) incoming: Arc<Incoming>,
     pub(crate) remoting: remoting::Client<Incoming>,
     tasks: Tasks,
 }
@@ -49,7 +51,8 @@ impl Client {
     /// If the name servers are given wrongly.
     pub fn start(config: ClientConfig) -> Result<Self, Error> {
         let groups = Arc::<Groups>::default();
-        let remoting = remoting::Client::new(Arc::new(Incoming::new(groups.clone())));
+        let incoming = Arc::new(Incoming::new(groups.clone()));
+        let remoting = remoting::Client::new(incoming.clone());
         let shared = Arc::new(Shared {
             names: Names::parse(&config.names)?,
             id: identity::client_id(config.instance.as_deref()),
@@ -57,6 +60,7 @@ impl Client {
             favourite: AtomicUsize::new(usize::from(rand::random::<u16>())),
             routes: Routes::new(groups.heartbeat_due.clone()),
             groups,
+            incoming,
             remoting: remoting.with_connect_timeout(config.connect_timeout),
             tasks: Tasks::default(),
             config,

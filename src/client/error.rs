@@ -5,7 +5,7 @@ use protocol::{
     code::{request_title, response, response_title},
     topic::NameError,
 };
-use std::fmt::Display;
+use std::{fmt::Display, time::Duration};
 
 /// Why something could not be sent, read or asked.
 #[derive(Debug, thiserror::Error)]
@@ -102,7 +102,7 @@ pub enum Error {
     #[error(transparent)]
     Property(#[from] PropertyError),
     /// Two consumers of one group in one client.
-    #[error("this client already has a consumer of group {0}")]
+    #[error("this client already has a consumer, or asks about transactions, of group {0}")]
     GroupTaken(String),
     /// The file of a broadcast consumer's positions cannot be read or written.
     #[error("cannot keep positions in {path}: {source}")]
@@ -141,6 +141,17 @@ pub enum Error {
         /// Its end.
         max: i64,
     },
+    /// Nobody replied to a request.
+    #[error("nobody replied to the request to topic {topic} within {} ms", after.as_millis())]
+    NoReply {
+        /// The topic.
+        topic: String,
+        /// How long it waited.
+        after: Duration,
+    },
+    /// A message that cannot be replied to.
+    #[error("the message cannot be replied to: it has no property {0}")]
+    NoRequest(&'static str),
     /// The client was shut down.
     #[error("the client is shut down")]
     ShutDown,
@@ -161,7 +172,7 @@ impl Error {
     /// Whether the cluster could not be reached or did not answer in time.
     pub fn is_unreachable(&self) -> bool {
         match self {
-            Self::NamesUnreachable(_) | Self::Unreachable(_) => true,
+            Self::NamesUnreachable(_) | Self::Unreachable(_) | Self::NoReply { .. } => true,
             Self::Names(error) => matches!(error, remoting::NamesError::AddressServer { .. }),
             Self::SendFailed { attempts, .. } => attempts.last().is_some_and(|last| last.error.is_unreachable()),
             _ => false,
@@ -172,6 +183,7 @@ impl Error {
     pub fn is_timeout(&self) -> bool {
         match self {
             Self::Unreachable(error) => matches!(error, remoting::Error::TimedOut { .. }),
+            Self::NoReply { .. } => true,
             Self::NamesUnreachable(tried) => {
                 tried.iter().all(|error| matches!(error, remoting::Error::TimedOut { .. }))
             }

@@ -1,6 +1,10 @@
 //! What brokers ask of this client.
 
-use crate::groups::{Groups, Reset};
+use crate::{
+    groups::{Groups, Reset},
+    request_reply::Replies,
+    transaction::Checks,
+};
 use protocol::{
     Command,
     code::{request, request_title, response},
@@ -13,11 +17,15 @@ use std::sync::Arc;
 /// Answers the brokers' requests.
 pub(crate) struct Incoming {
     groups: Arc<Groups>,
+    /// Who knows how transactions ended.
+    pub(crate) checks: Checks,
+    /// Who waits for a reply.
+    pub(crate) replies: Replies,
 }
 
 impl Incoming {
     pub(crate) fn new(groups: Arc<Groups>) -> Self {
-        Self { groups }
+        Self { groups, checks: Checks::default(), replies: Replies::default() }
     }
 }
 
@@ -28,6 +36,8 @@ impl Service for Incoming {
             let answer = match request.code {
                 request::NOTIFY_CONSUMER_IDS_CHANGED => members_changed(&self.groups, &request),
                 request::RESET_CONSUMER_CLIENT_OFFSET => reset(&self.groups, &request),
+                request::CHECK_TRANSACTION_STATE => self.checks.asked(peer, &request),
+                request::PUSH_REPLY_MESSAGE_TO_CLIENT => self.replies.replied(&request),
                 other => {
                     tracing::debug!(?peer, "asked {}, which this client does not do", request_title(other));
                     let why = format!("this client does not answer {}", request_title(other));

@@ -30,11 +30,13 @@ mod pull;
 mod pull_loop;
 mod push;
 mod rebalance;
+mod request_reply;
 mod resend;
 mod route;
 mod routes;
 mod selector;
 mod sending;
+mod transaction;
 mod unique_id;
 
 pub use allocate::{Allocation, Rooms};
@@ -50,3 +52,4 @@ pub use pull::{PullConsumer, PullStatus, Pulled};
 pub use push::{ConsumeResult, Mode, PushConsumer, PushOptions, StartFrom};
 pub use route::{Queue, Route};
 pub use sending::{SendResult, SendStatus};
+pub use transaction::{Ended, Outcome, TransactionProducer};

@@ -16,9 +16,11 @@ use protocol::{
     Command,
     code::{request, response},
     properties::{
-        MAX_PROPERTIES_LEN, MAX_RECONSUME_TIMES, RECONSUME_TIME, TRANSACTION_PREPARED, UNIQUE_KEY, WAIT_STORE_MSG_OK,
+        MAX_PROPERTIES_LEN, MAX_RECONSUME_TIMES, MESSAGE_TYPE, RECONSUME_TIME, TRANSACTION_PREPARED, UNIQUE_KEY,
+        WAIT_STORE_MSG_OK,
     },
     record::SysFlag,
+    reply::REPLY,
     send::SendHeader,
     topic::{AUTO_CREATE_TOPIC, RETRY_PREFIX, check_topic, is_closed_to_clients},
 };
@@ -183,7 +185,13 @@ impl Ready {
 
     /// What it is sent as.
     fn code(&self) -> i32 {
-        if self.batch { request::SEND_BATCH_MESSAGE } else { request::SEND_MESSAGE_V2 }
+        if self.batch {
+            request::SEND_BATCH_MESSAGE
+        } else if self.properties.get(MESSAGE_TYPE) == Some(REPLY) {
+            request::SEND_REPLY_MESSAGE_V2
+        } else {
+            request::SEND_MESSAGE_V2
+        }
     }
 
     /// The request that stores the message in `queue`.

@@ -14,11 +14,13 @@ pub mod properties;
 pub mod pull;
 pub mod record;
 pub mod registration;
+pub mod reply;
 pub mod reset;
 pub mod route;
 pub mod send;
 pub mod sql92;
 pub mod topic;
+pub mod transaction;
 pub mod whole_crc;
 
 pub use command::{Body, Command, Encoding, Language};

@@ -82,6 +82,8 @@ names! {
     CORRELATION_ID = "CORRELATION_ID";
     /// The client that waits for a reply.
     REPLY_TO_CLIENT = "REPLY_TO_CLIENT";
+    /// When the broker passed a reply on, ms.
+    PUSH_REPLY_TIME = "PUSH_REPLY_TIME";
     /// How long a request waits for its reply, in ms.
     TTL = "TTL";
     /// Cluster a reply goes through.

@@ -15,7 +15,7 @@
 //!     56     8  store time, ms
 //!     64  8/20  store host, likewise with SysFlag::STORE_HOST_V6
 //!     72     4  times it was redelivered
-//!     76     8  queue offset of the half message, for transactions
+//!     76     8  byte position of the half message, for transactions
 //!     84     4  body length, then the body
 //!      …     1  topic length, then the topic
 //!      …     2  property length, then the property string
@@ -143,7 +143,7 @@ pub struct NewRecord<'a> {
     pub store_host: SocketAddr,
     /// Times redelivered.
     pub reconsume_times: i32,
-    /// Queue offset of the half message, or 0.
+    /// Byte position in the log of the half message it stands for, or 0.
     pub prepared_transaction_offset: i64,
     /// The body.
     pub body: &'a [u8],
@@ -261,7 +261,7 @@ pub struct Record {
     pub store_host: SocketAddr,
     /// Times redelivered.
     pub reconsume_times: i32,
-    /// Queue offset of the half message, or 0.
+    /// Byte position in the log of the half message it stands for, or 0.
     pub prepared_transaction_offset: i64,
     /// The body as stored, compressed if the system flag says so.
     pub body: Bytes,

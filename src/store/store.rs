@@ -108,6 +108,11 @@ impl MessageStore {
         queue.store_ms(queue.min_offset())
     }
 
+    /// Bytes of a log file. A record starts where a file does.
+    pub fn log_file_size(&self) -> i64 {
+        self.parts.log.file_size as i64
+    }
+
     /// First byte offset of the log.
     pub fn min_physical(&self) -> i64 {
         self.parts.log.min_offset() as i64

@@ -100,11 +100,24 @@ fn queue_ids_out_of_range_are_refused() {
 fn what_would_have_to_be_held_back_is_refused_and_never_shown_at_once() {
     let (_cluster, mut wire) = cluster();
     refused(&mut wire, send("T", 0, "DELAY\u{1}soon\u{2}", "x"), response::MESSAGE_ILLEGAL, &["delay", "soon"]);
-    refused(&mut wire, send("T", 0, "TRAN_MSG\u{1}true\u{2}", "x"), response::NO_PERMISSION, &["transaction"]);
     refused(&mut wire, ask(request::CONSUMER_SEND_MSG_BACK, &[]), response::SYSTEM_ERROR, &["offset"]);
-    let code = request::END_TRANSACTION;
-    refused(&mut wire, ask(code, &[]), response::REQUEST_CODE_NOT_SUPPORTED, &[&code.to_string()]);
     refused(&mut wire, ask(request::LOCK_BATCH_MQ, &[]), response::SYSTEM_ERROR, &["body"]);
+    let half = "TRAN_MSG\u{1}true\u{2}";
+    refused(
+        &mut wire,
+        send("T", 0, &format!("{half}DELAY\u{1}1\u{2}"), "x"),
+        response::MESSAGE_ILLEGAL,
+        &["transaction"],
+    );
+    refused(&mut wire, ask(request::END_TRANSACTION, &[]), response::SYSTEM_ERROR, &["producerGroup"]);
+    let end = [
+        ("producerGroup", "p"),
+        ("tranStateTableOffset", "0"),
+        ("commitLogOffset", "0"),
+        ("commitOrRollback", "8"),
+        ("msgId", ""),
+    ];
+    refused(&mut wire, ask(request::END_TRANSACTION, &end), response::SYSTEM_ERROR, &["no transaction"]);
     still_works(&mut wire, 1);
 }
 

@@ -28,5 +28,6 @@ mod readme;
 mod retention;
 mod servers;
 mod store_command;
+mod transactions;
 mod ways;
 mod wire;

@@ -224,7 +224,10 @@ async fn a_batch_is_stored_as_its_messages() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_stored_is_refused_with_a_reason_and_stores_nothing() {
-    let asked = Asked::start_in(tempfile::tempdir().expect("a folder"), |config| config.max_message_size = 1000).await;
+    let asked = Asked::start_in(tempfile::tempdir().expect("a folder"), |config| {
+        (config.max_message_size, config.reject_transaction_message) = (1000, true);
+    })
+    .await;
     asked.send("T", b"x", "").await;
     let (long_topic, long_properties) = ("x".repeat(128), format!("a\u{1}{}", "x".repeat(40_000)));
     let without_topic = |mut request: Command| {

@@ -144,9 +144,60 @@ def pull(args):
     consumer.shutdown()
 
 
+def transact(args):
+    """Sends COUNT half messages PREFIX0, … that end as END says, then answers questions until EXPECT came or SECONDS passed.
+
+    END `hold` never ends the first one. Questions are answered with CHECK. Only the newer package has transactions.
+    """
+    statuses = {name: getattr(mq.TransactionStatus, name.upper()) for name in ["commit", "rollback", "unknown"]}
+    seen, done = set(), threading.Event()
+
+    def check(message):
+        seen.add(text(message.body))
+        say(asked=text(message.body), id=message.id)
+        if len(seen) >= args.expect:
+            done.set()
+        return statuses[args.check]
+
+    def local(message, _):
+        body = text(message.body)
+        say(local=body)
+        if args.end == "hold" and body != "warm-up":
+            threading.Event().wait()
+        return statuses["rollback" if body == "warm-up" else args.end]
+
+    producer = mq.TransactionMQProducer(args.group, check)
+    point_at(producer, args.namesrv)
+    producer.start()
+
+    def warm_up():
+        """Sends what is never seen: it is rolled back."""
+        message = mq.Message("warm-up")
+        message.set_body("warm-up")
+        producer.send_message_in_transaction(message, local)
+
+    for attempt in range(20):
+        # As in `connect`.
+        try:
+            warm_up()
+            break
+        except Exception as error:
+            sys.stderr.write("attempt %d: %s\n" % (attempt, error))
+    for at in range(args.count):
+        message = mq.Message(args.topic)
+        message.set_body("%s%d" % (args.prefix, at))
+        result = producer.send_message_in_transaction(message, local)
+        say(body="%s%d" % (args.prefix, at), status=int(result.status), id=result.msg_id)
+    if args.expect:
+        say(started=True)
+        done.wait(args.seconds)
+    # Ends are sent one way: once this one is acknowledged, all before it on the connection have arrived.
+    warm_up()
+
+
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=["send", "push", "pull"])
+    parser.add_argument("what", choices=["send", "push", "pull", "transact"])
     parser.add_argument("--namesrv", required=True)
     parser.add_argument("--topic", required=True)
     parser.add_argument("--group", required=True)
@@ -163,9 +214,11 @@ def main():
     parser.add_argument("--broadcast", action="store_true", help="every member gets everything")
     parser.add_argument("--instance", help="part of the client id; broadcast positions are kept under it")
     parser.add_argument("--work-ms", type=float, default=0, help="how long each call takes")
+    parser.add_argument("--end", default="commit", help="how transactions end")
+    parser.add_argument("--check", default="commit", help="the answer to the question how one ended")
     parser.add_argument("--seconds", type=float, default=60)
     args = parser.parse_args()
-    {"send": send, "push": push, "pull": pull}[args.what](args)
+    {"send": send, "push": push, "pull": pull, "transact": transact}[args.what](args)
     say(done=True)
     # The library's threads do not survive the interpreter's own tidying up.
     os._exit(0)

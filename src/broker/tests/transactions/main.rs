@@ -1,0 +1,6 @@
+//! Transactions over real sockets: how they end, how producers are asked about them, and what a restart leaves of them.
+
+mod checks;
+mod ends;
+mod restarts;
+mod stage;
