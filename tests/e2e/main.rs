@@ -11,6 +11,7 @@ mod cluster;
 mod cluster_command;
 mod cpp;
 // Other builds have no faults to plant.
+mod delayed;
 #[cfg(debug_assertions)]
 mod failing_disk;
 mod full_disk;
