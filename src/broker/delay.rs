@@ -367,6 +367,8 @@ impl Level {
             for entry in &entries[..count] {
                 self.done.remove(&entry.physical_offset);
             }
+            let min = broker.store().min_physical();
+            self.done.retain(|place| *place >= min);
             if self.done.is_empty() {
                 progress.until = progress.next;
             }

@@ -5,6 +5,7 @@
 
 mod ali_ons;
 mod binary_header;
+mod broadcast;
 mod cli;
 mod clients;
 mod cluster;
@@ -21,6 +22,7 @@ mod kill;
 mod ledger;
 mod lone;
 mod mixed;
+mod ordered;
 mod process;
 mod readme;
 mod retention;
