@@ -384,3 +384,23 @@ impl Level {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_copy_counts_before_all_of_its_batch_is_on_the_disk() {
+        let mut progress = Progress::default();
+        progress.moved(3, Some(100..200));
+        // Passed over: done with what was copied last.
+        progress.moved(5, None);
+        progress.moved(9, Some(200..400));
+        for (flushed, safe) in [(0, 0), (150, 0), (199, 0), (200, 5), (399, 5), (400, 9)] {
+            progress.flushed(flushed);
+            assert_eq!((progress.safe, progress.next), (safe, 9), "flushed up to {flushed}");
+        }
+        progress.moved(10, None);
+        assert_eq!(progress.safe, 10);
+    }
+}

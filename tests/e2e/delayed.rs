@@ -3,7 +3,7 @@
 //! `RMQ_TEST_DELAY_KILLS` sets how many kills there are, `RMQ_TEST_SEED` repeats the choices of a run (not its timing).
 
 use crate::{
-    clients::{ali_ons, cpp1, cpp2},
+    clients::{Client, ali_ons, cpp1, cpp2},
     cluster::{Cluster, rmq},
     cpp::{distinct, messages, numbered},
     kill::{given, memory, points::Point},
@@ -14,6 +14,7 @@ use crate::{
 };
 use protocol::{
     code::{request, response},
+    properties,
     record::{self, Record},
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
@@ -88,7 +89,7 @@ fn killed_often(mode: &str, seed: u64) -> String {
     let acked = sent.acked.lock().expect("no one panics holding it").clone();
     let mut found = Vec::new();
     broker.until("delivered everything", || {
-        found = everything(&mut wire);
+        found = everything(&mut wire, &("T".into(), 0));
         let ids: BTreeSet<_> = found.iter().map(|record| Message::of(record).id).collect();
         acked.is_subset(&ids)
     });
@@ -171,16 +172,60 @@ fn new_message(sent: &Sent, rng: &mut StdRng) -> (Message, String) {
     (Message { id, level: TIMED, due_ms }, format!("TIMER_DELIVER_MS\u{1}{due_ms}\u{2}"))
 }
 
-/// All messages of the topic, in their order.
-fn everything(wire: &mut Wire) -> Vec<Record> {
-    let queue: Queue = ("T".into(), 0);
-    let end = wire.call(ask(request::GET_MAX_OFFSET, &[("topic", "T"), ("queueId", "0")]));
+/// All messages of a queue, in their order.
+pub fn everything(wire: &mut Wire, queue: &Queue) -> Vec<Record> {
+    let of = [("topic", &*queue.0), ("queueId", &queue.1.to_string())];
+    let end = wire.call(ask(request::GET_MAX_OFFSET, &of));
     let end: i64 = end.fields.get("offset").and_then(|end| end.parse().ok()).expect("an end");
     let mut all = Vec::<Record>::new();
     while (all.len() as i64) < end {
-        let answer = wire.call(pull(&queue, all.len() as i64));
+        let answer = wire.call(pull(queue, all.len() as i64));
         assert_eq!(answer.code, response::SUCCESS, "{:?}", answer.remark);
         all.extend(record::decode_all(answer.body.to_bytes(), true).expect("whole records"));
     }
     all
+}
+
+/// Has a client send 5 messages that are to come 2 s after they were made, and a push consumer get them; how late each was
+/// delivered, by the broker's clock, which is that of the client. None is early.
+fn two_seconds_late(client: &Client, sending: &[&str]) {
+    let cluster = Cluster::with("messageDelayLevel=1s 2s 3s\n");
+    cluster.topic("D");
+    client.run(&cluster, "send", &[&["--topic", "D", "--group", "p", "--count", "5"], sending].concat());
+    let got = messages(&client.run(&cluster, "push", &["--topic", "D", "--group", "c", "--expect", "5"]));
+    assert_eq!(distinct(&got, "body"), numbered("m", 5));
+    let mut wire = Wire::connect(&cluster.broker_addr);
+    let records: Vec<_> = (0..4).flat_map(|queue| everything(&mut wire, &("D".into(), queue))).collect();
+    assert_eq!(records.len(), 5);
+    let due = |record: &Record| {
+        let stated = properties::get(&record.properties, properties::START_DELIVER_TIME);
+        stated.map_or(record.born_ms + 2_000, |time| time.parse().expect("a time"))
+    };
+    let late: Vec<_> = records.iter().map(|record| record.store_ms - due(record)).collect();
+    assert!(late.iter().all(|late| *late >= 0), "early: {late:?}");
+    println!("late by {late:?} ms");
+}
+
+#[test]
+fn what_cpp1_sends_with_a_delay_level_comes_that_much_later() {
+    let Some(client) = cpp1() else { return };
+    two_seconds_late(&client, &["--delay", "2"]);
+}
+
+#[test]
+fn what_cpp2_sends_with_a_delay_level_comes_that_much_later() {
+    let Some(client) = cpp2() else { return };
+    two_seconds_late(&client, &["--delay", "2"]);
+}
+
+#[test]
+fn what_ali_ons_sends_with_a_delay_level_comes_that_much_later() {
+    let Some(client) = ali_ons() else { return };
+    two_seconds_late(&client, &["--delay", "2"]);
+}
+
+#[test]
+fn what_ali_ons_sends_with_a_time_to_deliver_comes_then() {
+    let Some(client) = ali_ons() else { return };
+    two_seconds_late(&client, &["--deliver-in-ms", "2000"]);
 }

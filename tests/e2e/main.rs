@@ -26,6 +26,7 @@ mod ordered;
 mod process;
 mod readme;
 mod retention;
+mod retry;
 mod servers;
 mod store_command;
 mod wire;
