@@ -11,6 +11,7 @@ mod clients;
 mod cluster;
 mod cluster_command;
 mod cpp;
+mod dlq;
 // Other builds have no faults to plant.
 mod delayed;
 #[cfg(debug_assertions)]
@@ -29,4 +30,5 @@ mod retention;
 mod retry;
 mod servers;
 mod store_command;
+mod ways;
 mod wire;
