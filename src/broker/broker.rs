@@ -8,6 +8,7 @@ use crate::{
     dispatch::Dispatch,
     groups::Groups,
     offsets::Offsets,
+    pop::{self, Modes, Pops},
     rates::Rates,
     retention::{self, Retention},
     send::Sends,
@@ -65,6 +66,8 @@ pub struct Broker {
     topics: Topics,
     groups: Groups,
     offsets: Offsets,
+    pops: Pops,
+    modes: Modes,
     clients: Clients,
     announcer: Announcer,
     rates: Rates,
@@ -108,12 +111,15 @@ impl Broker {
             move |source| StartError::Table { file, source }
         };
         let rules = topic_rules(&config);
+        let offsets = Offsets::open(table("consumerOffset.json")).map_err(broken("consumerOffset.json"))?;
         let broker = Arc::new(Self {
             store_host: store_host(&config),
             topics: Topics::open(table("topics.json"), &rules, clock.clone()).map_err(broken("topics.json"))?,
             groups: Groups::open(table("subscriptionGroup.json"), config.auto_create_subscription_group, clock.clone())
                 .map_err(broken("subscriptionGroup.json"))?,
-            offsets: Offsets::open(table("consumerOffset.json")).map_err(broken("consumerOffset.json"))?,
+            pops: Pops::open(&config.broker_cluster_name, &store, &offsets)?,
+            modes: Modes::open(table("messageRequestMode.json")).map_err(broken("messageRequestMode.json"))?,
+            offsets,
             clients: Clients::new(clock.clone()),
             announcer: Announcer::new(names.unwrap_or_default()),
             rates: Rates::default(),
@@ -152,14 +158,19 @@ impl Broker {
             me.announcer.run(|| me.announcement(), period, shutdown).await;
         });
         let me = self.clone();
-        self.tasks.every("save tables", Duration::from_millis(config.flush_consumer_offset_interval_ms), move || {
-            // Topics and groups are saved as they change; here, if that failed.
-            me.saved([
-                ("offsets", me.offsets.save()),
-                ("topics", me.topics.save_again()),
-                ("groups", me.groups.save_again()),
-            ]);
+        let period = Duration::from_millis(config.flush_consumer_offset_interval_ms);
+        self.tasks.every("save tables", period, move || {
+            // They are saved as they change; here, if that failed.
+            me.saved([("topics", me.topics.save_again()), ("groups", me.groups.save_again())]);
         });
+        let (me, shutdown) = (self.clone(), self.tasks.shutdown().clone());
+        self.tasks.spawn("save offsets", async move {
+            while shutdown.run_until_cancelled(tokio::time::sleep(period)).await.is_some() {
+                me.save_offsets().await;
+            }
+        });
+        let (me, shutdown) = (self.clone(), self.tasks.shutdown().clone());
+        self.tasks.spawn("revive", pop::revive(me, shutdown));
         let me = self.clone();
         self.tasks.every("note rates", RATES_PERIOD, move || me.rates.note(&me.store.stats(), me.clock.now_ms()));
         let (me, shutdown) = (self.clone(), self.tasks.shutdown().clone());
@@ -177,11 +188,27 @@ impl Broker {
         if !self.tasks.stop(STOP_DEADLINE).await {
             tracing::warn!("some connections did not end within {} s", STOP_DEADLINE.as_secs());
         }
-        self.saved([("offsets", self.offsets.save()), ("topics", self.topics.save()), ("groups", self.groups.save())]);
+        self.save_offsets().await;
+        self.saved([("topics", self.topics.save()), ("groups", self.groups.save())]);
         self.store.close()
     }
 
-    fn saved(&self, tables: [(&str, io::Result<()>); 3]) {
+    /// Saves the offsets, once what they speak for is on the disk.
+    async fn save_offsets(&self) {
+        let Some((changed, end)) = self.pops.changed_offsets(&self.offsets) else { return };
+        if self.store.flushed().get() < end {
+            self.store.request_flush();
+            tokio::select! {
+                biased;
+                () = self.store.flushed().reached(end) => {}
+                // What is saved must not be ahead of a log that stays behind.
+                () = self.store.sync_failed().reached(1) => return,
+            }
+        }
+        self.saved([("offsets", self.offsets.write(&changed))]);
+    }
+
+    fn saved<const N: usize>(&self, tables: [(&str, io::Result<()>); N]) {
         for (table, saved) in tables {
             if let Err(error) = saved {
                 tracing::error!(%error, "cannot save the {table}");
@@ -247,6 +274,16 @@ impl Broker {
     /// The groups' offsets.
     pub fn offsets(&self) -> &Offsets {
         &self.offsets
+    }
+
+    /// What is popped.
+    pub fn pops(&self) -> &Pops {
+        &self.pops
+    }
+
+    /// How groups ask for messages.
+    pub fn modes(&self) -> &Modes {
+        &self.modes
     }
 
     /// The groups' members.

@@ -1,6 +1,6 @@
 //! What is asked → who answers. Read it as a table of contents.
 
-use crate::{broker::Broker, inspect, manage, membership, pull, query, refusal::Refusal, retention};
+use crate::{broker::Broker, inspect, manage, membership, pop, pull, query, refusal::Refusal, retention};
 use protocol::{
     Command,
     code::{self, request, response},
@@ -40,6 +40,15 @@ impl Service for Dispatch {
 fn other(broker: &Arc<Broker>, peer: &Arc<Peer>, request: &Command, answers: &mut Answers) {
     let answered = match request.code {
         request::PULL_MESSAGE | request::LITE_PULL_MESSAGE => return pull::pull(broker, request, answers),
+
+        request::POP_MESSAGE => return pop::pop(broker, request, answers),
+        request::ACK_MESSAGE => return pop::ack(broker, request, answers),
+        request::BATCH_ACK_MESSAGE => return pop::batch_ack(broker, request, answers),
+        request::CHANGE_MESSAGE_INVISIBLETIME => return pop::change_invisible_time(broker, request, answers),
+        request::NOTIFICATION => return pop::notification(broker, request, answers),
+        request::POLLING_INFO => pop::polling_info(broker, request),
+        request::QUERY_ASSIGNMENT => return pop::query_assignment(broker, request, answers),
+        request::SET_MESSAGE_REQUEST_MODE => pop::set_request_mode(broker, request),
 
         request::HEART_BEAT => membership::heartbeat(broker, peer, request),
         request::UNREGISTER_CLIENT => membership::unregister(broker, peer, request),

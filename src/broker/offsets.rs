@@ -74,6 +74,27 @@ impl Offsets {
         self.dirty.store(true, Ordering::Release);
     }
 
+    /// Moves the next index `group` will consume from `from`, `None` for a group without one, to `to`. False, and
+    /// nothing done, if it is not there.
+    pub fn advance(&self, topic: &str, group: &str, queue_id: i32, from: Option<i64>, to: i64) -> bool {
+        let mut table = self.table.lock();
+        if let Some(queues) = table.get_mut(topic).and_then(|groups| groups.get_mut(group)) {
+            if queues.get(&queue_id).copied() != from {
+                return false;
+            }
+            queues.insert(queue_id, to);
+        } else if from.is_some() {
+            return false;
+        } else {
+            let queues = table.entry(topic.to_owned()).or_default().entry(group.to_owned()).or_default();
+            queues.insert(queue_id, to);
+        }
+        if from != Some(to) {
+            self.dirty.store(true, Ordering::Release);
+        }
+        true
+    }
+
     /// Forgets a topic's offsets.
     pub fn forget_topic(&self, topic: &str) {
         self.table.lock().remove(topic);
@@ -105,12 +126,21 @@ impl Offsets {
     /// # Errors
     /// If the file cannot be written; the old one is then still whole, and the next call tries again.
     pub fn save(&self) -> io::Result<()> {
-        if !self.dirty.swap(false, Ordering::AcqRel) {
-            return Ok(());
-        }
-        let written = serde_json::to_vec_pretty(&self.snapshot())
-            .map_err(io::Error::other)
-            .and_then(|json| self.file.write(&json));
+        self.changed().map_or(Ok(()), |table| self.write(&table))
+    }
+
+    /// The whole table if it has changed since it was last taken so, to be given to [`Offsets::write`].
+    pub fn changed(&self) -> Option<OffsetTable> {
+        self.dirty.swap(false, Ordering::AcqRel).then(|| self.snapshot())
+    }
+
+    /// Writes to the file what [`Offsets::changed`] gave.
+    ///
+    /// # Errors
+    /// As [`Offsets::save`].
+    pub fn write(&self, table: &OffsetTable) -> io::Result<()> {
+        let written =
+            serde_json::to_vec_pretty(table).map_err(io::Error::other).and_then(|json| self.file.write(&json));
         if written.is_err() {
             self.dirty.store(true, Ordering::Release);
         }

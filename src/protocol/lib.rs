@@ -8,6 +8,7 @@ pub mod heartbeat;
 pub mod inspect;
 mod json;
 pub mod loose_json;
+pub mod pop;
 pub mod properties;
 pub mod pull;
 pub mod record;
