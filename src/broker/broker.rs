@@ -5,6 +5,7 @@ use crate::{
     clients::Clients,
     config::BrokerConfig,
     config_values,
+    delay::{self, Delays},
     dispatch::Dispatch,
     groups::Groups,
     offsets::Offsets,
@@ -68,6 +69,7 @@ pub struct Broker {
     offsets: Offsets,
     pops: Pops,
     modes: Modes,
+    delays: Delays,
     clients: Clients,
     announcer: Announcer,
     rates: Rates,
@@ -103,7 +105,9 @@ impl Broker {
             .then(|| config.listen_port - 2)
             .map(|port| open(SocketAddr::new(listen.ip(), port)))
             .transpose()?;
-        let store = MessageStore::open(store_config(&config, disk), clock.clone())?;
+        let store_config = store_config(&config, disk);
+        let levels_ms = store_config.delay_levels_ms()?;
+        let store = MessageStore::open(store_config, clock.clone())?;
         store.check_space(retention::refuse_over(&config));
         let table = |name: &str| DurableFile::on(disk, config.store_path_root_dir.join("config").join(name));
         let broken = |name: &str| {
@@ -120,6 +124,7 @@ impl Broker {
             pops: Pops::open(&config.broker_cluster_name, &store, &offsets)?,
             modes: Modes::open(table("messageRequestMode.json")).map_err(broken("messageRequestMode.json"))?,
             offsets,
+            delays: Delays::open(table("delayOffset.json"), levels_ms).map_err(broken("delayOffset.json"))?,
             clients: Clients::new(clock.clone()),
             announcer: Announcer::new(names.unwrap_or_default()),
             rates: Rates::default(),
@@ -171,6 +176,10 @@ impl Broker {
         });
         let (me, shutdown) = (self.clone(), self.tasks.shutdown().clone());
         self.tasks.spawn("revive", pop::revive(me, shutdown));
+        self.tasks.spawn("delays", delay::run(self.clone(), self.tasks.clone()));
+        let me = self.clone();
+        let period = Duration::from_millis(config.flush_delay_offset_interval_ms);
+        self.tasks.every("save delays", period, move || me.saved([("delays", me.delays.save(&me.store))]));
         let me = self.clone();
         self.tasks.every("note rates", RATES_PERIOD, move || me.rates.note(&me.store.stats(), me.clock.now_ms()));
         let (me, shutdown) = (self.clone(), self.tasks.shutdown().clone());
@@ -188,8 +197,19 @@ impl Broker {
         if !self.tasks.stop(STOP_DEADLINE).await {
             tracing::warn!("some connections did not end within {} s", STOP_DEADLINE.as_secs());
         }
+        // What was delivered a moment ago counts once it is on the disk.
+        self.store.request_flush();
+        tokio::select! {
+            () = self.store.flushed().reached(self.store.written().get()) => {}
+            () = self.store.sync_failed().reached(1) => {}
+            () = tokio::time::sleep(STOP_DEADLINE) => {}
+        }
         self.save_offsets().await;
-        self.saved([("topics", self.topics.save()), ("groups", self.groups.save())]);
+        self.saved([
+            ("topics", self.topics.save()),
+            ("groups", self.groups.save()),
+            ("delays", self.delays.save(&self.store)),
+        ]);
         self.store.close()
     }
 
@@ -198,11 +218,10 @@ impl Broker {
         let Some((changed, end)) = self.pops.changed_offsets(&self.offsets) else { return };
         if self.store.flushed().get() < end {
             self.store.request_flush();
-            tokio::select! {
-                biased;
-                () = self.store.flushed().reached(end) => {}
-                // What is saved must not be ahead of a log that stays behind.
-                () = self.store.sync_failed().reached(1) => return,
+            let flushed = tokio::time::timeout(STOP_DEADLINE, self.store.flushed().reached(end)).await;
+            // What is saved must not be ahead of a log that stays behind.
+            if flushed.is_err() {
+                return self.offsets.to_be_saved();
             }
         }
         self.saved([("offsets", self.offsets.write(&changed))]);
@@ -284,6 +303,11 @@ impl Broker {
     /// How groups ask for messages.
     pub fn modes(&self) -> &Modes {
         &self.modes
+    }
+
+    /// How far the levels of delayed messages are delivered.
+    pub fn delays(&self) -> &Delays {
+        &self.delays
     }
 
     /// The groups' members.

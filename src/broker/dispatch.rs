@@ -1,6 +1,8 @@
 //! What is asked → who answers. Read it as a table of contents.
 
-use crate::{broker::Broker, inspect, manage, membership, pop, pull, query, refusal::Refusal, retention};
+use crate::{
+    broker::Broker, delay, inspect, manage, membership, pop, pull, query, refusal::Refusal, retention, send_back,
+};
 use protocol::{
     Command,
     code::{self, request, response},
@@ -40,6 +42,7 @@ impl Service for Dispatch {
 fn other(broker: &Arc<Broker>, peer: &Arc<Peer>, request: &Command, answers: &mut Answers) {
     let answered = match request.code {
         request::PULL_MESSAGE | request::LITE_PULL_MESSAGE => return pull::pull(broker, request, answers),
+        request::CONSUMER_SEND_MSG_BACK => return send_back::send_back(broker, request, answers),
 
         request::POP_MESSAGE => return pop::pop(broker, request, answers),
         request::ACK_MESSAGE => return pop::ack(broker, request, answers),
@@ -72,6 +75,7 @@ fn other(broker: &Arc<Broker>, peer: &Arc<Peer>, request: &Command, answers: &mu
         request::GET_ALL_SUBSCRIPTIONGROUP_CONFIG => manage::groups(broker),
         request::DELETE_SUBSCRIPTIONGROUP => manage::delete_group(broker, request),
         request::GET_ALL_CONSUMER_OFFSET => manage::offsets(broker),
+        request::GET_ALL_DELAY_OFFSET => delay::offsets(broker),
         request::GET_BROKER_CONFIG => manage::config(broker),
         request::UPDATE_BROKER_CONFIG => manage::update_config(broker, request),
 

@@ -7,6 +7,7 @@ use protocol::{
     Command,
     inspect::KvTable,
     record::{self, Entry},
+    topic::SCHEDULE_TOPIC,
 };
 
 /// Runtime info.
@@ -39,6 +40,10 @@ pub fn runtime_info(broker: &Broker) -> Result<Command, Refusal> {
     say("getMessageTimesTotal", stats.pulled_messages.to_string());
     say("consumerConnections", consumers.to_string());
     say("producerConnections", producers.to_string());
+    for (level, next) in broker.delays().offsets() {
+        let end = store.queue(SCHEDULE_TOPIC, level - 1).map_or(0, |queue| queue.max_offset());
+        say(&format!("scheduleMessageOffset_{level}"), format!("{next},{end}"));
+    }
     broker.rates().told().into_iter().for_each(|(name, rates)| say(name, rates));
     // Every request is served as it is read: there are no queues of requests, so nothing waits in one.
     for name in [

@@ -11,6 +11,8 @@ mod clients;
 pub mod config;
 mod config_rules;
 pub mod config_values;
+mod delay;
+mod deliver;
 mod dispatch;
 mod groups;
 mod inspect;
@@ -26,6 +28,7 @@ mod rates;
 mod refusal;
 mod retention;
 mod send;
+mod send_back;
 pub mod surroundings;
 mod topics;
 

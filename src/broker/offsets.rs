@@ -134,6 +134,11 @@ impl Offsets {
         self.dirty.swap(false, Ordering::AcqRel).then(|| self.snapshot())
     }
 
+    /// What [`Offsets::changed`] gave was not written.
+    pub fn to_be_saved(&self) {
+        self.dirty.store(true, Ordering::Release);
+    }
+
     /// Writes to the file what [`Offsets::changed`] gave.
     ///
     /// # Errors

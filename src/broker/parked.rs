@@ -17,6 +17,8 @@ pub struct Parking {
     pub queue_id: i32,
     /// What is stored as the message's properties: they say where it belongs.
     pub properties: String,
+    /// What the sender is told besides that the message is stored.
+    pub remark: Option<String>,
 }
 
 impl Parking {
@@ -26,7 +28,7 @@ impl Parking {
         let properties = properties::with(stored, properties::REAL_TOPIC, belongs.0);
         let properties =
             properties::with(&properties, properties::REAL_QUEUE_ID, itoa::Buffer::new().format(belongs.1));
-        Self { topic, queue_id, properties }
+        Self { topic, queue_id, properties, remark: None }
     }
 }
 

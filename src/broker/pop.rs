@@ -17,9 +17,10 @@ mod waiting;
 
 use crate::{
     broker::Broker,
-    config_values::{BrokerRole, FlushDiskType},
+    config_values::BrokerRole,
     offsets::{OffsetTable, Offsets},
     refusal::Refusal,
+    send,
 };
 use journal::{Event, Reading};
 use parking_lot::Mutex;
@@ -177,25 +178,6 @@ impl Pops {
             None => return stored,
         }
         Ok(())
-    }
-
-    /// Returns once what is noted is as safe as the settings ask.
-    async fn safe(&self, broker: &Broker) -> Result<(), Refusal> {
-        if broker.config().flush_disk_type != FlushDiskType::Sync {
-            return Ok(());
-        }
-        let (store, end) = (broker.store(), self.noted.load(Ordering::Acquire));
-        let timeout = Duration::from_millis(broker.config().sync_flush_timeout_ms);
-        tokio::select! {
-            biased;
-            () = store.flushed().reached(end) => Ok(()),
-            () = store.sync_failed().reached(1) => {
-                Err(Refusal::new(response::SERVICE_NOT_AVAILABLE, store.refusing().unwrap_or_default()))
-            }
-            () = tokio::time::sleep(timeout) => {
-                Err(Refusal::new(response::FLUSH_DISK_TIMEOUT, "noted, but not yet on the disk"))
-            }
-        }
     }
 }
 
@@ -365,15 +347,11 @@ async fn wait(broker: &Broker, asked: &Asked) -> Result<Popped, Refusal> {
     }
 }
 
-/// Gives `answer` once what is noted is safe.
+/// Gives `answer` once what is noted is as safe as the settings ask.
 fn once_safe(broker: &Arc<Broker>, receipt: Receipt, answer: Command, answers: &mut Answers) {
-    if broker.config().flush_disk_type != FlushDiskType::Sync {
+    if !send::waits_for_disk(broker) {
         return answers.now(receipt, answer);
     }
-    let broker = broker.clone();
-    answers.later(receipt, async move { Some(safely(&broker, answer).await) });
-}
-
-async fn safely(broker: &Broker, answer: Command) -> Command {
-    broker.pops().safe(broker).await.map_or_else(Refusal::answer, |()| answer)
+    let (broker, end) = (broker.clone(), broker.pops().noted.load(Ordering::Acquire));
+    answers.later(receipt, async move { Some(send::on_disk(&broker, end).await.answer(&broker, answer)) });
 }

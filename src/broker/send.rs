@@ -37,6 +37,8 @@ struct Waiting {
     wait_for_store: bool,
     /// The registration that makes its new topic known.
     announced: Option<u64>,
+    /// What the sender is told besides.
+    remark: Option<String>,
 }
 
 impl Sends {
@@ -55,9 +57,9 @@ impl Sends {
         let receipt = Receipt::of(request);
         let before = self.records.len();
         match self.add(broker, peer, request) {
-            Ok((queue_id, wait_for_store, announced)) => {
+            Ok(waiting) => {
                 let records = self.records.len() - before;
-                self.waiting.push(Waiting { receipt, records, queue_id, wait_for_store, announced });
+                self.waiting.push(Waiting { receipt, records, ..waiting });
             }
             Err(refusal) => {
                 tracing::debug!(peer = ?peer, code = refusal.code, why = refusal.remark, "refused a message");
@@ -67,7 +69,7 @@ impl Sends {
         }
     }
 
-    fn add(&mut self, broker: &Broker, peer: &Peer, request: &Command) -> Result<(i32, bool, Option<u64>), Refusal> {
+    fn add(&mut self, broker: &Broker, peer: &Peer, request: &Command) -> Result<Waiting, Refusal> {
         let header = SendHeader::read(&request.fields)?;
         let (topic, announced) = find_topic(broker, peer, &header)?;
         let place = Place::of(broker, &header, &topic)?;
@@ -77,7 +79,7 @@ impl Sends {
             return Err(Refusal::illegal(format!("a body of {} bytes, maxMessageSize is {max}", body.len())));
         }
         let given = Given::read(broker, header.properties)?;
-        let parking = given.parking(&header, &place)?;
+        let parking = given.parking(broker, &header, &place)?;
         let multi_tag = topic.topic_filter_type == "MULTI_TAG";
         let record = NewRecord {
             topic: parking.as_ref().map_or(place.topic.as_deref().unwrap_or(header.topic), |parking| parking.topic),
@@ -98,7 +100,14 @@ impl Sends {
             let properties = parking.as_ref().map_or(&given.stored, |parking| &parking.properties);
             self.records.push(&NewRecord { properties, ..record }).map_err(|error| refusal_of(&error))?;
         }
-        Ok((place.queue_id, given.wait_for_store, announced))
+        Ok(Waiting {
+            receipt: Receipt::of(request),
+            records: 1,
+            queue_id: place.queue_id,
+            wait_for_store: given.wait_for_store,
+            announced,
+            remark: parking.and_then(|parking| parking.remark),
+        })
     }
 
     /// Each message of a batch becomes a record; the batch's own properties and the cluster are added to each.
@@ -157,8 +166,8 @@ impl Sends {
                 continue;
             };
             placed = placed.as_slice()[send.records..].iter();
-            let answer = answer(broker, send.queue_id, records);
-            let synced = send.wait_for_store && broker.config().flush_disk_type == FlushDiskType::Sync;
+            let answer = Command { remark: send.remark, ..answer(broker, send.queue_id, records) };
+            let synced = send.wait_for_store && waits_for_disk(broker);
             match send.announced {
                 Some(ticket) => {
                     let (broker, end) = (broker.clone(), end_of(records));
@@ -185,8 +194,14 @@ fn end_of(placed: &[Placed]) -> u64 {
     placed.last().map_or(0, Placed::end)
 }
 
+/// Whether answers wait for the disk.
+pub fn waits_for_disk(broker: &Broker) -> bool {
+    broker.config().flush_disk_type == FlushDiskType::Sync
+}
+
 /// What came of waiting for the disk.
-enum Flush {
+pub enum Flush {
+    /// It is there.
     Done,
     /// Not yet: it may still be done.
     Late,
@@ -196,7 +211,7 @@ enum Flush {
 
 impl Flush {
     /// What a send is told whose answer would have been `stored`.
-    fn answer(&self, broker: &Broker, stored: Command) -> Command {
+    pub fn answer(&self, broker: &Broker, stored: Command) -> Command {
         match self {
             Self::Done => stored,
             Self::Late => Command { code: response::FLUSH_DISK_TIMEOUT, ..stored },
@@ -208,7 +223,8 @@ impl Flush {
     }
 }
 
-async fn on_disk(broker: &Broker, end: u64) -> Flush {
+/// Waits until the log is on the disk up to `end`, as long as the settings allow.
+pub async fn on_disk(broker: &Broker, end: u64) -> Flush {
     let store = broker.store();
     let timeout = Duration::from_millis(broker.config().sync_flush_timeout_ms);
     tokio::select! {
@@ -223,7 +239,8 @@ fn not_stored() -> Refusal {
     Refusal::new(response::SYSTEM_ERROR, "the message was not stored")
 }
 
-fn refusal_of(error: &StoreError) -> Refusal {
+/// What a send is told whose record the store does not take.
+pub fn refusal_of(error: &StoreError) -> Refusal {
     match error {
         StoreError::Record(_) | StoreError::TooLarge { .. } | StoreError::Name { .. } => {
             Refusal::illegal(error.to_string())
@@ -355,14 +372,18 @@ impl Given {
 
     /// Where the message is kept while it is not to be seen. As long as the broker cannot hold such messages back, it
     /// refuses them.
-    fn parking(&self, _header: &SendHeader<'_>, _place: &Place) -> Result<Option<Parking>, Refusal> {
+    fn parking(&self, broker: &Broker, header: &SendHeader<'_>, place: &Place) -> Result<Option<Parking>, Refusal> {
         if self.half {
             return Err(Refusal::forbidden("this broker does not take transactional messages yet"));
         }
-        if self.delay_level > 0 {
-            return Err(Refusal::illegal("this broker does not deliver messages with a delay yet"));
+        // A dead letter is one at once.
+        if self.delay_level <= 0 || place.topic.is_some() {
+            return Ok(None);
         }
-        Ok(None)
+        if header.batch {
+            return Err(Refusal::illegal("a batch cannot have a delay"));
+        }
+        Ok(Some(broker.delays().parking(self.delay_level, (header.topic, place.queue_id), &self.stored)))
     }
 }
 

@@ -76,7 +76,7 @@ impl CommitLog {
         self.files.read().iter().filter(touched).cloned().collect()
     }
 
-    /// Starts the file at `start`. Its name becomes durable with the next flush.
+    /// Starts the file at `start`. Its name is durable before anything is in it.
     pub fn add_file(&self, start: u64) -> Result<Arc<LogFile>, StoreError> {
         if self.files.read().is_empty() {
             self.disk.create_dirs(&self.dir)?;

@@ -81,14 +81,7 @@ impl Parts {
         let (from, to) = (self.log.flushed.get(), self.log.written.get());
         if from < to {
             let files = self.log.files_between(from, to);
-            let synced = files.iter().try_for_each(|file| file.sync()).and_then(|()| {
-                let new_name = files.iter().any(|file| file.start() >= from);
-                if new_name {
-                    self.log.disk.sync_dir(&self.log.dir)?;
-                }
-                Ok(())
-            });
-            if let Err(error) = synced {
+            if let Err(error) = files.iter().try_for_each(|file| file.sync()) {
                 self.health.log_unsynced(&error);
                 return Err(error);
             }

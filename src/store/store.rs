@@ -3,8 +3,8 @@
 //! Pulling is in `pull.rs`, finding by key in `find.rs`, deleting in `retention.rs`, figures in `stats.rs`.
 
 use crate::{
-    AppendBatch, ConsumeQueue, Placed, StoreConfig, StoreError, fanout::SCHEDULE_TOPIC, flush, parts::Parts, recovery,
-    retention::Retention, store_lock::StoreLock,
+    AppendBatch, ConsumeQueue, Placed, StoreConfig, StoreError, append::Appender, fanout::SCHEDULE_TOPIC, flush,
+    parts::Parts, recovery, retention::Retention, store_lock::StoreLock,
 };
 use base::{Clock, Watermark};
 use bytes::Bytes;
@@ -167,6 +167,10 @@ impl MessageStore {
         if !self.parts.queues.has_topic(topic) {
             return Ok(false);
         }
+        self.delete_queues(topic, &appender)
+    }
+
+    fn delete_queues(&self, topic: &str, appender: &Appender) -> Result<bool, StoreError> {
         // First, or a crash would bring the queues back, from the records that the next start reads.
         self.parts.deleted.note(topic, appender.end(), self.parts.log.min_offset())?;
         self.parts.queues.delete_topic(topic)
@@ -186,7 +190,7 @@ impl MessageStore {
                 return Err(StoreError::Closed);
             }
             if !is_used(&topic) {
-                self.parts.queues.delete_topic(&topic)?;
+                self.delete_queues(&topic, &appender)?;
                 unused.push(topic);
             }
         }

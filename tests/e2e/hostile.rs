@@ -99,9 +99,10 @@ fn queue_ids_out_of_range_are_refused() {
 #[test]
 fn what_would_have_to_be_held_back_is_refused_and_never_shown_at_once() {
     let (_cluster, mut wire) = cluster();
-    refused(&mut wire, send("T", 0, "DELAY\u{1}3\u{2}", "x"), response::MESSAGE_ILLEGAL, &["delay"]);
+    refused(&mut wire, send("T", 0, "DELAY\u{1}soon\u{2}", "x"), response::MESSAGE_ILLEGAL, &["delay", "soon"]);
     refused(&mut wire, send("T", 0, "TRAN_MSG\u{1}true\u{2}", "x"), response::NO_PERMISSION, &["transaction"]);
-    for code in [request::LOCK_BATCH_MQ, request::CONSUMER_SEND_MSG_BACK, request::END_TRANSACTION] {
+    refused(&mut wire, ask(request::CONSUMER_SEND_MSG_BACK, &[]), response::SYSTEM_ERROR, &["offset"]);
+    for code in [request::LOCK_BATCH_MQ, request::END_TRANSACTION] {
         refused(&mut wire, ask(code, &[]), response::REQUEST_CODE_NOT_SUPPORTED, &[&code.to_string()]);
     }
     still_works(&mut wire, 1);

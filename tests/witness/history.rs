@@ -13,6 +13,7 @@ mod acks;
 mod check;
 mod consumers;
 mod event;
+mod held;
 mod index;
 mod log;
 mod queues;
@@ -143,6 +144,27 @@ impl History {
     /// The log is on the disk up to the byte offset `physical_end`: what was acknowledged before it is durable.
     pub fn synced(&self, physical_end: i64) {
         self.note(Event::Synced { physical_end });
+    }
+
+    /// A message is not to be seen before `ms`, since 1970 by the broker's clock.
+    pub fn due(&self, id: &str, ms: i64) {
+        self.note(Event::Due { id: id.into(), ms });
+    }
+
+    /// A message is half of a transaction: its acknowledgement is no promise that anyone will see it.
+    pub fn half(&self, id: &str) {
+        self.note(Event::Half { id: id.into() });
+    }
+
+    /// Someone is about to commit a half message, or to roll it back. Of a message that was never to be committed nothing
+    /// may be seen.
+    pub fn ending(&self, id: &str, commit: bool) {
+        self.note(Event::Ending { id: id.into(), commit });
+    }
+
+    /// The broker has taken the end of its transaction. One that is committed is to be seen once, by every group.
+    pub fn ended(&self, id: &str, commit: bool) {
+        self.note(Event::Ended { id: id.into(), commit });
     }
 
     /// A consumer of `group` was given a message.

@@ -11,7 +11,7 @@ use super::{
 use crate::{broker::Broker, config_values::BrokerRole, topics::DLQ_QUEUES};
 use protocol::{
     pop::{
-        FIRST_POP_TIME,
+        FIRST_POP_TIME, POP_CK,
         extra_info::{Origin, plain_topic},
     },
     properties,
@@ -34,6 +34,10 @@ const MAX_JOURNAL: i64 = 100_000;
 const RENEW_EVERY: u32 = 36_000;
 /// How many events are noted anew, and checkpoints brought back, before others have their turn.
 const AT_ONCE: usize = 256;
+
+/// What an earlier wait or pop left in a message's properties, and what is true of its old record only.
+const LEFT_OVER: [&str; 5] =
+    [properties::DELAY_LEVEL, properties::REAL_TOPIC, properties::REAL_QUEUE_ID, properties::CRC32, POP_CK];
 
 /// Brings back what is due until shutdown.
 pub async fn run(broker: Arc<Broker>, shutdown: CancellationToken) {
@@ -184,7 +188,10 @@ impl<'a> Again<'a> {
     fn new(broker: &Broker, checkpoint: &Checkpoint, of: &'a Record) -> Self {
         let Reading { group, topic, .. } = &checkpoint.key.reading;
         let plain = plain_topic(topic, group);
-        let mut text = of.properties.clone();
+        let mut text = String::with_capacity(of.properties.len() + 96);
+        for (name, value) in properties::pairs(&of.properties).filter(|(name, _)| !LEFT_OVER.contains(name)) {
+            properties::push(&mut text, name, value);
+        }
         let mut say = |name: &str, value: &dyn std::fmt::Display| {
             if properties::get(&text, name).is_none() {
                 properties::push(&mut text, name, &value.to_string());
@@ -208,6 +215,7 @@ impl<'a> Again<'a> {
             topic: &self.topic,
             queue_id: 0,
             reconsume_times: self.of.reconsume_times.saturating_add(1),
+            prepared_transaction_offset: 0,
             properties: &self.properties,
             ..self.of.renewed()
         }

@@ -214,7 +214,9 @@ impl Popped {
 
 /// Appends a record as one of `topic`.
 fn push_as(record: &Record, topic: &str, info: &ExtraInfo, bytes: &mut Vec<u8>) {
-    let properties = properties::with(&record.properties, POP_CK, &info.to_string());
+    // A CRC of the whole record would not be that of this one.
+    let properties = properties::without(&record.properties, properties::CRC32);
+    let properties = properties::with(&properties, POP_CK, &info.to_string());
     let begin = bytes.len();
     let new = NewRecord { topic, properties: &properties, ..record.renewed() };
     match new.encode(bytes) {

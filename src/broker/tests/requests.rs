@@ -231,9 +231,9 @@ async fn what_cannot_be_stored_is_refused_with_a_reason_and_stores_nothing() {
         request.fields = request.fields.iter().filter(|(name, _)| *name != "b").collect();
         request
     };
-    let (delayed, half) = ("DELAY\u{1}3", "TRAN_MSG\u{1}true\u{2}PGROUP\u{1}P");
+    let (delayed, half) = ("DELAY\u{1}three", "TRAN_MSG\u{1}true\u{2}PGROUP\u{1}P");
     let refused: [(&str, Command, i32); 12] = [
-        ("a delay", send_request("T", 0, b"", delayed), response::MESSAGE_ILLEGAL),
+        ("a delay that is no number", send_request("T", 0, b"", delayed), response::MESSAGE_ILLEGAL),
         ("a half message", send_request("T", 0, b"", half), response::NO_PERMISSION),
         ("a blank in the name", send_request("a b", 0, b"", ""), response::SYSTEM_ERROR),
         ("a path", send_request("../../etc/x", 0, b"", ""), response::SYSTEM_ERROR),

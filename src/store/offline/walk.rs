@@ -104,7 +104,7 @@ pub(super) fn walk(
                         return Ok(end);
                     }
                 }
-                Place::Filler | Place::TooShort => {
+                Place::Filler { .. } | Place::TooShort => {
                     if pending.is_empty() && log.part_at(expected).is_some() {
                         end.offset = expected;
                     }
@@ -123,7 +123,7 @@ pub(super) fn walk(
                             (what.into(), size)
                         }
                         Place::Damaged(what) => (what.into(), 0),
-                        Place::Record(_) | Place::Filler | Place::TooShort => continue,
+                        Place::Record(_) | Place::Filler { .. } | Place::TooShort => continue,
                     };
                     let to = resync(&mut window, at, at + size.max(1), expected)?;
                     let nonzero = window.nonzero(at, to)?;
@@ -146,7 +146,11 @@ pub(super) fn walk(
 /// What stands at a position.
 enum Place<'a> {
     Record(RecordView<'a>),
-    Filler,
+    /// The log goes on in the next file. Not `whole`: a part of its size never came to the disk, which no reader minds: they
+    /// go by the magic number.
+    Filler {
+        whole: bool,
+    },
     /// So close to the end of the file that nothing can stand there.
     TooShort,
     /// None of these.
@@ -164,7 +168,8 @@ fn examine(window: &mut Window, at: u64, file_end: u64) -> Result<Place<'_>, Sto
     let need = match look(head) {
         // Looked at again below, so that what is returned does not hold on to `head`.
         Found::Record(_) => 0,
-        Found::Blank if u64::from(stated) == file_end - at => return Ok(Place::Filler),
+        Found::Blank if u64::from(stated) == file_end - at => return Ok(Place::Filler { whole: true }),
+        Found::Blank if may_be_torn(stated, file_end - at) => return Ok(Place::Filler { whole: false }),
         Found::Blank => return Ok(Place::Damaged("the filler does not fill the rest of the file")),
         Found::Nothing(what) => return Ok(Place::Damaged(what)),
         Found::Short { need } => {
@@ -193,12 +198,18 @@ fn examine(window: &mut Window, at: u64, file_end: u64) -> Result<Place<'_>, Sto
     }
 }
 
+/// Whether a power cut can leave that of a size: some of its bytes, and zeros for those in a sector that was not written.
+fn may_be_torn(stated: u32, size: u64) -> bool {
+    let whole = (size as u32).to_be_bytes();
+    stated.to_be_bytes().into_iter().zip(whole).all(|(byte, whole)| byte == whole || byte == 0)
+}
+
 /// The first position from `at` on where something whole stands; the end of the file if nothing does. `damage_at` is
 /// where the damage started.
 fn resync(window: &mut Window, damage_at: u64, mut at: u64, file_end: u64) -> Result<u64, StoreError> {
     if at > damage_at + 1
         && at < file_end
-        && matches!(examine(window, at, file_end)?, Place::Record(_) | Place::Bad(_) | Place::Filler)
+        && matches!(examine(window, at, file_end)?, Place::Record(_) | Place::Bad(_) | Place::Filler { whole: true })
     {
         // A record with a bad body tells at least where it ends.
         return Ok(at);
@@ -219,7 +230,7 @@ fn resync(window: &mut Window, damage_at: u64, mut at: u64, file_end: u64) -> Re
             None => at += bytes.len() as u64 - 7,
             Some(found) => {
                 at += found as u64;
-                if matches!(examine(window, at, file_end)?, Place::Record(_) | Place::Filler) {
+                if matches!(examine(window, at, file_end)?, Place::Record(_) | Place::Filler { whole: true }) {
                     return Ok(at);
                 }
                 at += 1;
@@ -376,7 +387,7 @@ fn walk_part(window: &mut Window, from: u64, file_end: u64, ends: &mut Ends) -> 
                 at += record.size();
                 ends.used_to = at;
             }
-            Place::Filler => {
+            Place::Filler { .. } => {
                 ends.used_to = file_end;
                 break;
             }

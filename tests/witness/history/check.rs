@@ -1,6 +1,10 @@
 //! The check: a history against a store, under what the test did to it. Each promise is checked in the file of its subject.
 
-use super::{BodySum, Event, History, Kind, Violation, acks, consumers, index, log, queues};
+use super::{
+    BodySum, Event, History, Kind, Violation, acks, consumers,
+    held::{self, Held},
+    index, log, queues,
+};
 use crate::reader::{Record, SCHEDULE_TOPIC, Store};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -26,8 +30,10 @@ pub struct Expect {
     pub index: bool,
     /// Every message that a consumer was given must still be where it was. Not so after a power loss with `ASYNC_FLUSH`.
     pub deliveries: bool,
-    /// Groups that must have been given every acknowledged message.
-    pub delivered_to: Vec<String>,
+    /// Groups that must have been given every acknowledged message of a topic: group, topic.
+    pub delivered_to: Vec<(String, String)>,
+    /// Groups that must have been given the messages of each queue in its order, the first time that each was given.
+    pub in_order: Vec<String>,
     /// A refused message may be stored nevertheless: the test notes every failure as a refusal.
     pub refused_may_be_stored: bool,
     /// Topics that were deleted at some time: their records may be without queue entries, and their queue offsets may
@@ -50,6 +56,7 @@ impl Expect {
             index: true,
             deliveries: true,
             delivered_to: Vec::new(),
+            in_order: Vec::new(),
             refused_may_be_stored: false,
             deleted_topics: BTreeSet::new(),
             delay_levels_ms: short.chain(minutes).collect(),
@@ -77,6 +84,7 @@ pub fn check(history: &History, store: &Store, expect: Expect) -> Vec<Violation>
     }
     log::check(&mut facts);
     acks::check(&mut facts);
+    held::check(&mut facts);
     queues::check(&mut facts);
     if expect.index {
         index::check(&mut facts);
@@ -119,6 +127,8 @@ pub(super) struct Facts<'a> {
     pub expect: &'a Expect,
     pub sent: BTreeMap<&'a str, Sent<'a>>,
     pub acks: Vec<Ack<'a>>,
+    /// The messages that are held back, by id.
+    pub held: BTreeMap<&'a str, Held>,
     /// The id of each record of the log.
     pub ids: Vec<Option<String>>,
     /// The records by their place in their queue; those without an entry are left out.
@@ -136,6 +146,7 @@ impl<'a> Facts<'a> {
             expect,
             sent: BTreeMap::new(),
             acks: Vec::new(),
+            held: held::held(events),
             ids: store.log.records.iter().map(Record::id).collect(),
             slots: HashMap::new(),
             first_kept: HashMap::new(),
@@ -198,7 +209,7 @@ pub(super) fn place_of(record: &Record) -> String {
 
 /// Whether the broker itself writes to a topic: retries, delays, transactions.
 pub(super) fn is_system(topic: &str) -> bool {
-    let prefixes = ["%RETRY%", "%DLQ%", "RMQ_SYS_"];
+    let prefixes = ["%RETRY%", "%DLQ%", "RMQ_SYS_", "rmq_sys_"];
     let names = [SCHEDULE_TOPIC, "OFFSET_MOVED_EVENT", "TRANS_CHECK_MAX_TIME_TOPIC"];
     prefixes.iter().any(|prefix| topic.starts_with(prefix)) || names.contains(&topic)
 }

@@ -3,6 +3,7 @@
 use super::{
     Event, Kind,
     check::{Facts, is_system},
+    held::Held,
 };
 use crate::reader::SCHEDULE_TOPIC;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +18,7 @@ pub(super) fn check(facts: &mut Facts<'_>) {
         delivered(facts);
     }
     delivered_to_all(facts);
+    in_order(facts);
 }
 
 fn in_bounds(facts: &mut Facts<'_>) {
@@ -99,7 +101,7 @@ fn delivered(facts: &mut Facts<'_>) {
     }
 }
 
-/// Each group was given each acknowledged message at least once.
+/// Each group was given each acknowledged message of its topic at least once.
 fn delivered_to_all(facts: &mut Facts<'_>) {
     let given: BTreeSet<(&str, &str)> = (facts.events.iter())
         .filter_map(|event| match event {
@@ -107,12 +109,36 @@ fn delivered_to_all(facts: &mut Facts<'_>) {
             _ => None,
         })
         .collect();
-    for group in &facts.expect.delivered_to {
+    for (group, topic) in &facts.expect.delivered_to {
         for ack in facts.acks.clone().into_iter().filter(|ack| ack.counts) {
-            let parked = facts.sent.get(ack.id).is_none_or(|sent| is_system(sent.topic));
-            if !parked && !given.contains(&(&**group, ack.id)) {
+            let wanted = facts.sent.get(ack.id).is_some_and(|sent| sent.topic == topic);
+            let seen = facts.held.get(ack.id).is_none_or(Held::is_to_be_seen);
+            if wanted && seen && !given.contains(&(&**group, ack.id)) {
                 facts.violation(Kind::NotDelivered, Some(ack.id), format!("{group} was never given it"));
             }
         }
+    }
+}
+
+/// Each group that is promised order was given a queue's messages in the queue's order. What it is given once more, after
+/// a member was lost for instance, may begin again further in front.
+fn in_order(facts: &mut Facts<'_>) {
+    let mut furthest: BTreeMap<Consumer<'_>, i64> = BTreeMap::new();
+    for event in facts.events {
+        let Event::Delivered { group, topic, queue_id, queue_offset, id } = event else { continue };
+        if !facts.expect.in_order.contains(group) || is_system(topic) {
+            continue;
+        }
+        let furthest = furthest.entry((group, topic, *queue_id)).or_insert(-1);
+        // Messages that are deleted or filtered out leave gaps; those that are there and were sent do not.
+        let skipped = (*furthest + 1..*queue_offset).find(|before| {
+            let at = facts.slots.get(&(&**topic, *queue_id, *before));
+            at.is_some_and(|at| facts.ids[*at].as_deref().is_some_and(|id| facts.sent.contains_key(id)))
+        });
+        if let Some(before) = skipped {
+            let what = format!("{group} was given it as {topic}/{queue_id}/{queue_offset}, and not yet {before}");
+            facts.violation(Kind::DeliveryOrder, Some(id), what);
+        }
+        *furthest = (*furthest).max(*queue_offset);
     }
 }

@@ -15,6 +15,14 @@ pub enum Event {
     Refused { id: String },
     /// The log is on the disk up to there.
     Synced { physical_end: i64 },
+    /// It is not to be seen before.
+    Due { id: String, ms: i64 },
+    /// It is half of a transaction.
+    Half { id: String },
+    /// Its transaction is about to be ended.
+    Ending { id: String, commit: bool },
+    /// The broker has taken the end of its transaction.
+    Ended { id: String, commit: bool },
     /// A consumer was given a message.
     Delivered { group: String, topic: String, queue_id: i32, queue_offset: i64, id: String },
     /// The broker holds this as a group's offset.

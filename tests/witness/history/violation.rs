@@ -49,6 +49,12 @@ pub enum Kind {
     DeliveryWrong,
     /// A group was never given an acknowledged message.
     NotDelivered,
+    /// A group that is promised order was given a message before one that is ahead of it in its queue.
+    DeliveryOrder,
+    /// A delayed message is where consumers see it before its time.
+    Early,
+    /// A half message is where consumers see it, and was never to be committed.
+    Uncommitted,
     /// A file is not as the layout has it.
     Unreadable,
     /// The history itself is not complete, so nothing can be said.
@@ -57,7 +63,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 27] = [
         Self::LostAck,
         Self::WrongPlace,
         Self::BodyChanged,
@@ -80,6 +86,9 @@ impl Kind {
         Self::DeliveryLost,
         Self::DeliveryWrong,
         Self::NotDelivered,
+        Self::DeliveryOrder,
+        Self::Early,
+        Self::Uncommitted,
         Self::Unreadable,
         Self::Unrecorded,
     ];
@@ -108,6 +117,9 @@ impl Kind {
             Self::DeliveryLost => "delivered message lost",
             Self::DeliveryWrong => "wrong message delivered",
             Self::NotDelivered => "not delivered",
+            Self::DeliveryOrder => "delivered out of order",
+            Self::Early => "seen before its time",
+            Self::Uncommitted => "seen though not committed",
             Self::Unreadable => "not as the layout has it",
             Self::Unrecorded => "history incomplete",
         }

@@ -71,6 +71,15 @@ const FAULTS: &[Fault] = &[
     ("a message is delivered that is not kept",               f::deliver_unsynced,          &[DeliveryLost]),
     ("a delivered message makes way for another",             f::deliver_other,             &[DeliveryWrong]),
     ("an acknowledged message is never delivered",            f::deliver_not_at_all,        &[NotDelivered]),
+    ("an ordered group is given a message too early",         f::deliver_out_of_order,      &[DeliveryOrder]),
+    // Messages that are held back.
+    ("a delayed message is seen before its time",             f::deliver_early,             &[Early]),
+    ("a delayed message is brought twice",                    f::deliver_delayed_twice,     &[Duplicate]),
+    ("a half message is seen that nobody committed",          f::show_half,                 &[Uncommitted]),
+    ("a rolled-back message is seen",                         f::show_rolled_back,          &[Uncommitted]),
+    ("a committed message is not there",                      f::lose_commit,               &[LostAck]),
+    ("a message is committed twice",                          f::commit_twice,              &[Duplicate]),
+    ("a committed message is never delivered",                f::commit_and_not_deliver,    &[NotDelivered]),
     ("a file of offsets is empty, and only its backup good",  f::empty_offsets,             &[Unreadable]),
     ("an index file is cut short",                            f::cut_index_file,            &[Unreadable, KeyNotFindable]),
 ];

@@ -152,6 +152,11 @@ fn a_deleted_topic_is_gone_and_starts_anew() {
     let store = open(dir.path());
     assert_eq!(bodies(&store, "T", 0, 0), [b"new"]);
     drop(store);
-    // The log still has the old messages; after a crash they must not come back before the new one.
-    assert_eq!(bodies(&open(dir.path()), "T", 0, 0), [b"new"]);
+    // The log still has the old messages; after a crash they must not come back before the new one, nor at all.
+    let store = open(dir.path());
+    assert_eq!(bodies(&store, "T", 0, 0), [b"new"]);
+    assert!(store.queue("U", 0).is_none(), "unused, and cleaned away");
+    drop(store);
+    std::fs::remove_dir_all(dir.path().join("consumequeue")).unwrap();
+    assert!(open(dir.path()).queue("U", 0).is_none(), "even if all queues are built anew");
 }

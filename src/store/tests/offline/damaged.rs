@@ -84,6 +84,15 @@ fn a_filler_that_does_not_fill() {
 }
 
 #[test]
+fn a_filler_whose_size_a_power_cut_tore_is_no_damage() {
+    let world = World::new();
+    let first_of_second = world.placed.iter().position(|(.., at)| at.physical_offset as u64 == FILE).unwrap();
+    let filler = world.placed[first_of_second - 1].2.end();
+    (0..4).for_each(|byte| world.log(filler + byte, &[0]));
+    assert!(world.verify().is_good());
+}
+
+#[test]
 fn a_record_whose_place_in_the_queue_changed() {
     // No CRC covers anything but the body.
     error(|world| world.flip(world.at(100) + 27, 4), &["consumequeue/T/0", "entry 50 leads to"]);

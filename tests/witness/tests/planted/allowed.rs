@@ -24,6 +24,10 @@ const ALLOWED: &[Allowed] = &[
     ("a store is written without an index",                       without_index),
     ("a half message has no entry, a rollback not even keys",     transactions),
     ("a delayed message waits in another topic's queue",          delayed),
+    ("a delayed message comes when it is due",                    delayed_and_due),
+    ("a half message that is rolled back is given to nobody",     rolled_back),
+    ("a commit without an answer is carried out, or not",         commit_unanswered),
+    ("an ordered group starts again further in front",            given_again),
     ("a body is compressed",                                      compressed),
     ("a message is known by its unique key only",                 known_by_unique_key),
     ("a retry topic has copies",                                  sent_back),
@@ -190,4 +194,52 @@ fn clock_back(stage: &mut Stage) {
         clock.advance_ms(-3_600_000);
         stage.send(store, &message("back", "Orders", 0));
     });
+}
+
+/// As it is kept in a topic of the broker's own.
+fn hold(stage: &Stage, id: &str, parked_in: &'static str, copies: usize) {
+    let held = message(id, "Orders", 0);
+    attempt(stage, &held);
+    stage.open(|store, _| {
+        let parked = put(store, &Message { topic: parked_in, ..held.clone() });
+        stage.history.acked(&held.id, 0, parked.queue_offset, parked.physical_offset, true);
+        (0..copies).for_each(|_| _ = put(store, &held));
+    });
+}
+
+fn delayed_and_due(stage: &mut Stage) {
+    hold(stage, "later", "rmq_sys_wheel_timer", 1);
+    stage.history.due("later", stage.last().store_ms);
+}
+
+fn rolled_back(stage: &mut Stage) {
+    *stage = Stage::empty();
+    hold(stage, "half", "RMQ_SYS_TRANS_HALF_TOPIC", 0);
+    stage.history.half("half");
+    stage.history.ending("half", false);
+    stage.history.ended("half", false);
+    stage.expect.delivered_to = vec![(GROUP.to_owned(), "Orders".to_owned())];
+}
+
+fn commit_unanswered(stage: &mut Stage) {
+    for (id, copies) in [("one", 0), ("other", 1)] {
+        hold(stage, id, "RMQ_SYS_TRANS_HALF_TOPIC", copies);
+        stage.history.half(id);
+        stage.history.ending(id, true);
+    }
+}
+
+fn given_again(stage: &mut Stage) {
+    let store = stage.read();
+    let orders = |offset: &i64| {
+        let is_it = |record: &&witness::reader::Record| {
+            record.topic == "Orders" && record.queue_id == 0 && record.queue_offset == *offset
+        };
+        store.log.records.iter().find(is_it).unwrap().id().unwrap()
+    };
+    let next = store.offsets[0].offset;
+    for offset in [next - 3, next - 2, next - 1, next, next + 1] {
+        stage.history.delivered(GROUP, "Orders", 0, offset, &orders(&offset));
+    }
+    stage.expect.in_order = vec![GROUP.to_owned()];
 }

@@ -263,7 +263,81 @@ pub fn deliver_other(stage: &mut Stage) {
 }
 
 pub fn deliver_not_at_all(stage: &mut Stage) {
-    stage.expect.delivered_to = vec![GROUP.to_owned()];
+    stage.expect.delivered_to = vec![(GROUP.to_owned(), "Orders".to_owned())];
+}
+
+pub fn deliver_out_of_order(stage: &mut Stage) {
+    // The group was given the first fifty of them, in order.
+    let next = stage.read().offsets[0].offset;
+    for offset in [next + 1, next] {
+        let record = stage.read();
+        let at = record
+            .log
+            .records
+            .iter()
+            .find(|record| record.topic == "Orders" && record.queue_id == 0 && record.queue_offset == offset);
+        stage.history.delivered(GROUP, "Orders", 0, offset, &at.unwrap().id().unwrap());
+    }
+    stage.expect.in_order = vec![GROUP.to_owned()];
+}
+
+// Messages that are held back.
+
+/// Sends a message that is kept in a topic of the broker's own, and stores these copies of it where consumers see it.
+fn hold(stage: &Stage, parked_in: &'static str, copies: usize) -> String {
+    let held = message("held", "Orders", 0);
+    stage.history.attempt(&held.id, held.topic, &held.body);
+    stage.open(|store, _| {
+        let parked = put(store, &Message { topic: parked_in, ..held.clone() });
+        stage.history.acked(&held.id, 0, parked.queue_offset, parked.physical_offset, true);
+        (0..copies).for_each(|_| _ = put(store, &held));
+    });
+    held.id
+}
+
+const HALF_TOPIC: &str = "RMQ_SYS_TRANS_HALF_TOPIC";
+const TIMERS: &str = "rmq_sys_wheel_timer";
+
+pub fn deliver_early(stage: &mut Stage) {
+    let id = hold(stage, TIMERS, 1);
+    stage.history.due(&id, stage.last().store_ms + 1);
+}
+
+pub fn deliver_delayed_twice(stage: &mut Stage) {
+    let id = hold(stage, TIMERS, 2);
+    stage.history.due(&id, stage.last().store_ms - 1000);
+}
+
+pub fn show_half(stage: &mut Stage) {
+    let id = hold(stage, HALF_TOPIC, 1);
+    stage.history.half(&id);
+}
+
+pub fn show_rolled_back(stage: &mut Stage) {
+    show_half(stage);
+    stage.history.ending("held", false);
+    stage.history.ended("held", false);
+}
+
+fn commit(stage: &Stage, copies: usize) {
+    let id = hold(stage, HALF_TOPIC, copies);
+    stage.history.half(&id);
+    stage.history.ending(&id, true);
+    stage.history.ended(&id, true);
+}
+
+pub fn lose_commit(stage: &mut Stage) {
+    commit(stage, 0);
+}
+
+pub fn commit_twice(stage: &mut Stage) {
+    commit(stage, 2);
+}
+
+pub fn commit_and_not_deliver(stage: &mut Stage) {
+    *stage = Stage::empty();
+    commit(stage, 1);
+    stage.expect.delivered_to = vec![(GROUP.to_owned(), "Orders".to_owned())];
 }
 
 pub fn empty_offsets(stage: &mut Stage) {
