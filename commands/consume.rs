@@ -3,6 +3,7 @@
 mod history;
 mod live;
 mod member;
+mod popped;
 mod printing;
 mod start;
 
@@ -10,7 +11,7 @@ use crate::{
     failure::{Failure, Kind},
     log,
     message_text::{FORMAT_HELP, Format},
-    reach,
+    reach, when,
 };
 use client::{Client, Error, PullConsumer, Queue, Subscription};
 use futures_util::{FutureExt, future::try_join_all};
@@ -64,6 +65,12 @@ pub struct Arguments {
     /// Only messages with this tag, or one of several: 'a || b'
     #[arg(long, value_name = "TAGS", default_value = "*", hide_default_value = true)]
     tag: String,
+    /// Have the brokers hand the messages out for a time, and acknowledge each once it is printed
+    #[arg(long, requires = "group", conflicts_with_all = ["from", "end"])]
+    pop: bool,
+    /// For how long: what is not acknowledged then comes again
+    #[arg(long, value_name = "DURATION", default_value = "60s", requires = "pop", value_parser = when::duration)]
+    invisible: Duration,
     /// Print each message in this format; see below
     #[arg(short, long, conflicts_with = "output")]
     format: Option<Format>,
@@ -114,6 +121,7 @@ async fn consume(mut arguments: Arguments) -> Result<(), Failure> {
     let client = arguments.reach.client()?;
     let interrupted = interrupted()?;
     let outcome = match &arguments.group {
+        Some(group) if arguments.pop => popped::run(&arguments, &client, group, &mut printer, interrupted).await,
         Some(group) if !arguments.end => share(&arguments, &client, group, &mut printer, interrupted).await,
         _ => look(&arguments, &client, &mut printer, interrupted).await,
     };

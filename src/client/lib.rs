@@ -1,7 +1,7 @@
 //! Produce and consume: the client side of RocketMQ.
 //!
-//! [`Producer`] sends, [`PullConsumer`] reads queues where its caller says, [`PushConsumer`] is a member of a group
-//! and calls a handler. All stand on [`Client`]: one process's name, connections and routes. Does not print.
+//! [`Producer`] sends, [`PullConsumer`] reads queues where its caller says, [`PopConsumer`] takes what the broker hands
+//! out, [`PushConsumer`] is a member of a group and calls a handler. All stand on [`Client`]: one process's name, connections and routes. Does not print.
 
 mod allocate;
 mod client;
@@ -17,6 +17,7 @@ mod identity;
 mod incoming;
 mod message;
 mod offsets;
+mod pop;
 mod process_queue;
 mod producer;
 mod pull;
@@ -32,6 +33,7 @@ pub use client::Client;
 pub use config::ClientConfig;
 pub use error::{Error, SendAttempt};
 pub use message::{Message, Properties, PropertyError, Received};
+pub use pop::{PopConsumer, PoppedMessage};
 pub use producer::{Producer, ProducerOptions};
 pub use protocol::heartbeat::Subscription;
 pub use pull::{PullConsumer, PullStatus, Pulled};

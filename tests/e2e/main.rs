@@ -20,6 +20,7 @@ mod kill;
 mod ledger;
 mod lone;
 mod mixed;
+mod pop;
 mod process;
 mod readme;
 mod retention;
