@@ -19,6 +19,7 @@ use history::History;
 use live::Live;
 use member::Member;
 use printing::{Printer, Style};
+use protocol::sql92;
 use start::{Span, Start};
 use std::collections::BTreeMap;
 use tokio::{
@@ -43,6 +44,7 @@ Examples:
   rmq consume T --from last                 what comes from now on
   rmq consume T --from -10m -e -o jsonl     the last ten minutes as JSON
   rmq consume T --group g -n 100            the next hundred messages of group g
+  rmq consume T --sql 'size >= 3'           by a property
   rmq consume T -e -f '%p %o %k %s\\n'       by a format
 
 {FORMAT_HELP}"))]
@@ -65,6 +67,9 @@ pub struct Arguments {
     /// Only messages with this tag, or one of several: 'a || b'
     #[arg(long, value_name = "TAGS", default_value = "*", hide_default_value = true)]
     tag: String,
+    /// Only messages of whose properties this is true: "size > 3 AND (TAGS = 'red' OR shop IS NULL)"
+    #[arg(long, value_name = "SQL92", conflicts_with = "tag", value_parser = sql)]
+    sql: Option<String>,
     /// Have the brokers hand the messages out for a time, and acknowledge each once it is printed
     #[arg(long, requires = "group", conflicts_with_all = ["from", "end"])]
     pop: bool,
@@ -139,12 +144,12 @@ async fn share(
     interrupted: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
     let consumer = PullConsumer::on(client, group)?;
-    let Arguments { topic, reach, tag, .. } = arguments;
-    let mut member = reach
+    let mut member = arguments
+        .reach
         .within(async {
             let spans = spans(arguments, &consumer).await?;
             let one_by_one = arguments.count.is_some();
-            Member::join(client, group, Subscription::tags(topic, tag, 0), &spans, one_by_one).await
+            Member::join(client, group, wanted(arguments), &spans, one_by_one).await
         })
         .await?;
     let outcome = tokio::select! {
@@ -183,8 +188,8 @@ async fn read(
     printer: &mut Printer,
     progress: &mut Progress,
 ) -> Result<(), Failure> {
-    let Arguments { topic, reach, tag, group, .. } = arguments;
-    let subscription = Subscription::tags(topic, tag, 0);
+    let Arguments { topic, reach, group, .. } = arguments;
+    let subscription = wanted(arguments);
     let spans = reach.within(async {
         let spans = spans(arguments, consumer).await?;
         if let Some(group) = group {
@@ -239,6 +244,15 @@ async fn read(
     Ok(())
 }
 
+/// What of the topic is to be printed.
+fn wanted(arguments: &Arguments) -> Subscription {
+    let Arguments { topic, tag, sql, .. } = arguments;
+    match sql {
+        Some(expression) => Subscription::sql(topic, expression),
+        None => Subscription::tags(topic, tag, 0),
+    }
+}
+
 /// What each queue of the topic holds, and where to begin.
 async fn spans(arguments: &Arguments, consumer: &PullConsumer) -> Result<Vec<Span>, Failure> {
     let Arguments { topic, from, group, .. } = arguments;
@@ -266,6 +280,11 @@ fn interrupted() -> Result<impl Future<Output = ()>, Failure> {
             _ = terminate.recv() => {}
         }
     })
+}
+
+/// An expression that a broker will take.
+fn sql(text: &str) -> Result<String, String> {
+    sql92::Filter::compile(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
 }
 
 fn count(text: &str) -> Result<u64, String> {

@@ -22,7 +22,7 @@ pub async fn run(
     interrupted: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
     let consumer = PopConsumer::on(client, group)?;
-    let subscription = Subscription::tags(&arguments.topic, &arguments.tag, 0);
+    let subscription = super::wanted(arguments);
     let known = async {
         client.route(&arguments.topic).await.map(drop).map_err(|error| match error {
             Error::TopicNotFound { .. } => Failure::no_topic(&arguments.topic),

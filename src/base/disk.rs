@@ -4,11 +4,15 @@
 //! A [`Disk`] is the system's file system. A [`Tap`] put into it sees each call before it is made, may refuse it, and sees
 //! it again when it succeeded: tests record crashes and plant failures there. Without a tap a call costs one branch more.
 
+mod tap;
+
+pub use tap::{Call, Refused, Tap};
+
 use std::{
     fmt,
     fs::{self, File, OpenOptions},
     io::{self, ErrorKind},
-    os::unix::fs::FileExt,
+    os::unix::fs::{FileExt, MetadataExt},
     path::{Path, PathBuf},
     sync::Arc,
     time::UNIX_EPOCH,
@@ -33,109 +37,6 @@ impl From<DiskError> for io::Error {
 }
 
 type Result<T> = std::result::Result<T, DiskError>;
-
-/// A call to the file system.
-#[derive(Clone, Copy, Debug)]
-#[allow(missing_docs)] // The fields are what their names say; offsets and lengths are bytes.
-pub enum Call<'a> {
-    /// A file is opened for reading and writing, or only for reading.
-    Open { path: &'a Path },
-    /// A file is made, or opened if it is there.
-    Create { path: &'a Path },
-    /// A file is made longer or shorter; what is new reads as zeros.
-    SetLen { path: &'a Path, len: u64 },
-    /// Bytes are written.
-    Write { path: &'a Path, at: u64, data: &'a [u8] },
-    /// Bytes are stored through a mapping. It cannot be refused: the blocks are there.
-    Store { path: &'a Path, at: u64, data: &'a [u8] },
-    /// Bytes are read.
-    Read { path: &'a Path, at: u64 },
-    /// Blocks are allocated for the first bytes of a file.
-    Allocate { path: &'a Path, len: u64 },
-    /// A file is mapped into memory.
-    Map { path: &'a Path },
-    /// The bytes and the length of a file are brought to the disk.
-    Sync { path: &'a Path },
-    /// The names in a folder are brought to the disk.
-    SyncFolder { path: &'a Path },
-    /// Everything on a folder's file system is brought to the disk.
-    SyncAll { path: &'a Path },
-    /// A file gets a second name.
-    Link { from: &'a Path, to: &'a Path },
-    /// A file gets another name, in place of what had it.
-    Rename { from: &'a Path, to: &'a Path },
-    /// A file is removed.
-    Remove { path: &'a Path },
-    /// A folder is removed with all it holds.
-    RemoveFolder { path: &'a Path },
-    /// A folder is made, and those above it.
-    CreateFolder { path: &'a Path },
-    /// A folder is listed.
-    List { path: &'a Path },
-    /// Length or time of a file, or the room of a file system, is asked for.
-    Examine { path: &'a Path },
-}
-
-impl<'a> Call<'a> {
-    /// Its name, in one word.
-    pub fn name(&self) -> &'static str {
-        self.parts().0
-    }
-
-    /// The file or folder it is about; of two, the new name.
-    pub fn path(&self) -> &'a Path {
-        self.parts().1
-    }
-
-    fn parts(&self) -> (&'static str, &'a Path) {
-        match *self {
-            Self::Open { path } => ("open", path),
-            Self::Create { path } => ("create", path),
-            Self::SetLen { path, .. } => ("set-len", path),
-            Self::Write { path, .. } => ("write", path),
-            Self::Store { path, .. } => ("store", path),
-            Self::Read { path, .. } => ("read", path),
-            Self::Allocate { path, .. } => ("allocate", path),
-            Self::Map { path } => ("map", path),
-            Self::Sync { path } => ("sync", path),
-            Self::SyncFolder { path } => ("sync-folder", path),
-            Self::SyncAll { path } => ("sync-all", path),
-            Self::Link { to, .. } => ("link", to),
-            Self::Rename { to, .. } => ("rename", to),
-            Self::Remove { path } => ("remove", path),
-            Self::RemoveFolder { path } => ("remove-folder", path),
-            Self::CreateFolder { path } => ("create-folder", path),
-            Self::List { path } => ("list", path),
-            Self::Examine { path } => ("examine", path),
-        }
-    }
-}
-
-/// Why a tap does not let a call through.
-#[derive(Debug)]
-pub struct Refused {
-    /// What the caller gets.
-    pub error: io::Error,
-    /// Of a write: how many of its bytes are written all the same, as a disk does that fills up.
-    pub written: usize,
-}
-
-impl From<io::Error> for Refused {
-    fn from(error: io::Error) -> Self {
-        Self { error, written: 0 }
-    }
-}
-
-/// Sees every call.
-pub trait Tap: Send + Sync {
-    /// Before the call.
-    ///
-    /// # Errors
-    /// What the caller is to get instead of the call.
-    fn before(&self, call: &Call<'_>) -> std::result::Result<(), Refused>;
-    /// After the call succeeded, on the same thread.
-    fn after(&self, call: &Call<'_>);
-}
 
 /// The file system, or what a test makes of it. Cheap to clone.
 #[derive(Clone, Default)]
@@ -196,10 +97,13 @@ impl Disk {
         Ok(self.file(file, path))
     }
 
-    /// Opens a file for reading only.
-    pub fn open_to_read(&self, path: PathBuf) -> Result<DiskFile> {
-        let file = self.call("open", Call::Open { path: &path }, || File::open(&path))?;
-        Ok(self.file(file, path))
+    /// Opens a file for reading only; `None` if there is none.
+    pub fn open_to_read(&self, path: PathBuf) -> Result<Option<DiskFile>> {
+        match self.call("open", Call::Open { path: &path }, || File::open(&path)) {
+            Ok(file) => Ok(Some(self.file(file, path))),
+            Err(error) if error.source.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// As [`Disk::open`]; `None` if there is no such file.
@@ -284,6 +188,12 @@ impl Disk {
         self.call("sync the folder", Call::SyncFolder { path: dir }, || File::open(dir)?.sync_all())
     }
 
+    /// [`Disk::rename`], for good: the names in both folders are on the disk afterwards.
+    pub fn rename_for_good(&self, from: &Path, to: &Path) -> Result<()> {
+        self.rename(from, to)?;
+        [from.parent(), to.parent()].into_iter().flatten().try_for_each(|dir| self.sync_dir(dir))
+    }
+
     /// Brings everything on the folder's file system to the disk: one call where there would be thousands.
     pub fn sync_file_system(&self, dir: &Path) -> Result<()> {
         let sync = || Ok(rustix::fs::syncfs(File::open(dir)?)?);
@@ -303,6 +213,12 @@ impl Disk {
         let file = self.create(path.to_owned(), 0)?;
         file.write_at(0, content)?;
         Ok(file)
+    }
+
+    /// Bytes of disk that a file takes.
+    pub fn allocated(&self, path: &Path) -> Result<u64> {
+        let metadata = self.call("examine", Call::Examine { path }, || fs::metadata(path))?;
+        Ok(metadata.blocks() * 512)
     }
 
     /// When a file was last written, ms since 1970.
@@ -395,6 +311,16 @@ impl DiskFile {
             }
             Ok(done)
         })
+    }
+
+    /// The first position at or behind `at` that is not in a hole; `None` if only a hole follows. A file system that does
+    /// not tell says `at`.
+    pub fn data_from(&self, at: u64) -> Option<u64> {
+        match rustix::fs::seek(&self.file, rustix::fs::SeekFrom::Data(at)) {
+            Ok(data) => Some(data),
+            Err(rustix::io::Errno::NXIO) => None,
+            Err(_) => Some(at),
+        }
     }
 
     /// How long the file is.

@@ -7,7 +7,9 @@ use crate::{
     config_values,
     delay::{self, Delays},
     dispatch::Dispatch,
+    filters::Filters,
     groups::Groups,
+    locks::Locks,
     offsets::Offsets,
     pop::{self, Modes, Pops},
     rates::Rates,
@@ -71,6 +73,8 @@ pub struct Broker {
     modes: Modes,
     delays: Delays,
     clients: Clients,
+    locks: Locks,
+    filters: Filters,
     announcer: Announcer,
     rates: Rates,
     retention: Retention,
@@ -126,6 +130,8 @@ impl Broker {
             offsets,
             delays: Delays::open(table("delayOffset.json"), levels_ms).map_err(broken("delayOffset.json"))?,
             clients: Clients::new(clock.clone()),
+            locks: Locks::new(clock.clone()),
+            filters: Filters::default(),
             announcer: Announcer::new(names.unwrap_or_default()),
             rates: Rates::default(),
             retention: Retention::default(),
@@ -136,6 +142,11 @@ impl Broker {
             store,
             clock,
         });
+        if broker.config().broker_role != config_values::BrokerRole::Slave {
+            // The log may have lost what a group had read: what comes in its place is not to be skipped.
+            let end = |topic: &str, queue_id| broker.store.queue(topic, queue_id).map_or(0, |queue| queue.max_offset());
+            broker.offsets.correct_all(end);
+        }
         let registered = broker.announcer.soon();
         broker.run(std::iter::once(listener).chain(fast));
         // Whoever hears that it has started may ask a name server for it at once.
@@ -185,7 +196,10 @@ impl Broker {
         let (me, shutdown) = (self.clone(), self.tasks.shutdown().clone());
         self.tasks.spawn("retention", retention::run(me, shutdown));
         let me = self.clone();
-        self.tasks.every("expire clients", EXPIRY_PERIOD, move || me.clients.expire(|group| me.tells_members(group)));
+        self.tasks.every("expire clients", EXPIRY_PERIOD, move || {
+            me.clients.expire(|group| me.tells_members(group));
+            me.locks.forget_expired();
+        });
     }
 
     /// Stops: no new work, what is written is flushed, the name servers are told, the tables are saved.
@@ -242,6 +256,7 @@ impl Broker {
 
     /// Replaces the settings.
     pub fn set_config(&self, config: BrokerConfig) {
+        self.groups.set_auto_create(config.auto_create_subscription_group);
         self.config.store(Arc::new(config));
     }
 
@@ -313,6 +328,16 @@ impl Broker {
     /// The groups' members.
     pub fn clients(&self) -> &Clients {
         &self.clients
+    }
+
+    /// Who reads which queue of an ordered group.
+    pub fn locks(&self) -> &Locks {
+        &self.locks
+    }
+
+    /// The filters that come with pulls.
+    pub fn filters(&self) -> &Filters {
+        &self.filters
     }
 
     /// Who tells the name servers.

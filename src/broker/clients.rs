@@ -3,6 +3,10 @@
 //! Members of a consumer group are told at once when one comes or goes, so that they share the queues anew.
 //! Source: `ConsumerManager`, `ProducerManager`, `ClientManageProcessor` of Apache RocketMQ.
 
+use crate::{
+    conflicts::{self, Conflict, Said},
+    filters::Wanted,
+};
 use base::Clock;
 use parking_lot::RwLock;
 use protocol::{
@@ -37,10 +41,12 @@ pub struct Member {
 /// A consumer group with at least one member.
 #[derive(Clone, Debug, Default)]
 pub struct ConsumerGroup {
-    /// By the number of their connection.
-    members: HashMap<u64, Member>,
-    /// By topic.
-    subscriptions: BTreeMap<String, Arc<Subscription>>,
+    /// By the number of their connection, with what each said.
+    members: HashMap<u64, (Member, Said)>,
+    /// By topic, as the last member said that had something newer to say.
+    subscriptions: BTreeMap<String, Arc<Wanted>>,
+    /// What the members disagree about.
+    conflicts: Vec<Conflict>,
     /// Push or pull, as the last heartbeat says.
     pub consume_type: ConsumeType,
     /// Cluster or broadcast.
@@ -52,29 +58,50 @@ pub struct ConsumerGroup {
 impl ConsumerGroup {
     /// Its members.
     pub fn members(&self) -> impl Iterator<Item = &Member> {
-        self.members.values()
+        self.members.values().map(|(member, _)| member)
     }
 
     /// What it subscribes to.
-    pub fn subscriptions(&self) -> impl Iterator<Item = &Arc<Subscription>> {
-        self.subscriptions.values()
+    pub fn subscriptions(&self) -> impl Iterator<Item = &Subscription> {
+        self.subscriptions.values().map(|wanted| &wanted.said)
     }
 
     /// Takes over what a heartbeat says. Returns whether topics came or went.
-    fn subscribe(&mut self, data: &[Subscription]) -> bool {
+    fn subscribe(&mut self, name: &str, data: &[Subscription]) -> bool {
         let mut changed = false;
         for new in data {
             match self.subscriptions.get(&new.topic) {
-                Some(old) if new.sub_version <= old.sub_version => continue,
+                Some(old) if new.sub_version <= old.said.sub_version => continue,
                 Some(_) => {}
                 None => changed = true,
             }
-            self.subscriptions.insert(new.topic.clone(), Arc::new(new.clone()));
+            let wanted = Wanted::new(new.clone());
+            if let Some(why) = wanted.broken() {
+                tracing::warn!(group = name, topic = new.topic, why, "a filter that cannot be used: pulls are refused");
+            }
+            self.subscriptions.insert(new.topic.clone(), Arc::new(wanted));
         }
         let wanted: HashSet<&str> = data.iter().map(|new| new.topic.as_str()).collect();
         let before = self.subscriptions.len();
         self.subscriptions.retain(|topic, _| wanted.contains(topic.as_str()));
         changed || self.subscriptions.len() != before
+    }
+
+    /// Looks anew what the members disagree about, once one came, left or said something else; logs it if it changed.
+    fn compare_members(&mut self, name: &str) {
+        let members = self.members.values().map(|(member, said)| (member.client_id.as_str(), said));
+        let found = conflicts::among(members);
+        if found == self.conflicts {
+            return;
+        }
+        for Conflict { topic, sides } in found.iter().filter(|conflict| !self.conflicts.contains(conflict)) {
+            let about = topic.as_deref().map_or("who gets a message".to_owned(), |topic| format!("topic {topic}"));
+            tracing::warn!(group = name, about, ?sides, "members of a group disagree: some miss what they want");
+        }
+        if found.is_empty() {
+            tracing::info!(group = name, "members of the group agree again");
+        }
+        self.conflicts = found;
     }
 }
 
@@ -110,8 +137,13 @@ impl Clients {
         group.message_model = data.message_model;
         group.consume_from = data.consume_from_where;
         let (id, client_id) = (member.peer.id(), member.client_id.clone());
-        let new = group.members.insert(id, member).is_none();
-        let resubscribed = group.subscribe(&data.subscription_data_set);
+        let said = Said::of(data);
+        let before = group.members.insert(id, (member, said.clone()));
+        let new = before.is_none();
+        if before.is_none_or(|(_, before)| before != said) {
+            group.compare_members(&data.group_name);
+        }
+        let resubscribed = group.subscribe(&data.group_name, &data.subscription_data_set);
         if new || resubscribed {
             tracing::info!(group = data.group_name, client = client_id, new, resubscribed, "consumer group changed");
             if notify {
@@ -135,7 +167,10 @@ impl Clients {
             tracing::info!(group, client = %peer.remote(), "a consumer left");
             if members.members.is_empty() {
                 groups.remove(group);
-            } else if notify {
+                return;
+            }
+            members.compare_members(group);
+            if notify {
                 tell(group, members);
             }
         }
@@ -176,9 +211,12 @@ impl Clients {
     fn remove(&self, gone: impl Fn(&Member) -> bool, notify: impl Fn(&str) -> bool) {
         self.consumers.write().retain(|name, group| {
             let before = group.members.len();
-            group.members.retain(|_, member| !gone(member));
-            if group.members.len() < before && notify(name) {
-                tell(name, group);
+            group.members.retain(|_, (member, _)| !gone(member));
+            if group.members.len() < before && !group.members.is_empty() {
+                group.compare_members(name);
+                if notify(name) {
+                    tell(name, group);
+                }
             }
             !group.members.is_empty()
         });
@@ -199,10 +237,20 @@ impl Clients {
     }
 
     /// What a group wants of a topic, and how it consumes. `None` if the group has no members.
-    pub fn subscription(&self, group: &str, topic: &str) -> Option<(MessageModel, Option<Arc<Subscription>>)> {
+    pub fn subscription(&self, group: &str, topic: &str) -> Option<(MessageModel, Option<Arc<Wanted>>)> {
         let groups = self.consumers.read();
         let group = groups.get(group)?;
         Some((group.message_model, group.subscriptions.get(topic).cloned()))
+    }
+
+    /// Whether a live member of the group is on this connection.
+    pub fn is_member(&self, group: &str, peer_id: u64) -> bool {
+        self.consumers.read().get(group).is_some_and(|group| group.members.contains_key(&peer_id))
+    }
+
+    /// What the members of a group disagree about; nothing if it has none.
+    pub fn conflicts(&self, group: &str) -> Vec<Conflict> {
+        self.consumers.read().get(group).map(|group| group.conflicts.clone()).unwrap_or_default()
     }
 
     /// The groups whose members subscribe to a topic.
@@ -294,7 +342,7 @@ mod tests {
         let hear = |tags: &[(&str, i64)]| {
             clients.consumer_heard(&data(tags), clients.member("one", &one, &Command::request(34)), true);
         };
-        let version = |topic: &str| clients.subscription("G", topic).unwrap().1.map(|sub| sub.sub_version);
+        let version = |topic: &str| clients.subscription("G", topic).unwrap().1.map(|sub| sub.said.sub_version);
         hear(&[("T", 5), (&topic::retry_topic("G"), 1)]);
         hear(&[("T", 4)]);
         assert_eq!((version("T"), version("%RETRY%G")), (Some(5), None));

@@ -105,8 +105,8 @@ base::settings! {
         shortPollingTimeMills => short_polling_time_ms: u64 = 1_000, LONG_MILLIS, Live;
         /// Whether consumers are told at once when their group gains or loses a member.
         notifyConsumerIdsChangedEnable => notify_consumer_ids_changed_enable: bool = true, Kind::Bool, Live;
-        /// Whether consumers may filter by properties (SQL92).
-        enablePropertyFilter => enable_property_filter: bool = false, Kind::Bool, Live;
+        /// Whether consumers may filter by properties (SQL92); false if not set in Apache RocketMQ.
+        enablePropertyFilter => enable_property_filter: bool = true, Kind::Bool, Live;
         /// The most bytes one pull gets of messages in memory.
         maxTransferBytesOnMessageInMemory => max_transfer_bytes_in_memory: u32 = 256 << 10, BYTES, Live;
         /// The most messages one pull gets of those in memory.

@@ -1,7 +1,8 @@
 //! What is asked → who answers. Read it as a table of contents.
 
 use crate::{
-    broker::Broker, delay, inspect, manage, membership, pop, pull, query, refusal::Refusal, retention, send_back,
+    broker::Broker, delay, inspect, locks, manage, membership, pop, pull, query, refusal::Refusal, reset, retention,
+    send_back,
 };
 use protocol::{
     Command,
@@ -41,7 +42,7 @@ impl Service for Dispatch {
 /// Everything but sending.
 fn other(broker: &Arc<Broker>, peer: &Arc<Peer>, request: &Command, answers: &mut Answers) {
     let answered = match request.code {
-        request::PULL_MESSAGE | request::LITE_PULL_MESSAGE => return pull::pull(broker, request, answers),
+        request::PULL_MESSAGE | request::LITE_PULL_MESSAGE => return pull::pull(broker, peer, request, answers),
         request::CONSUMER_SEND_MSG_BACK => return send_back::send_back(broker, request, answers),
 
         request::POP_MESSAGE => return pop::pop(broker, request, answers),
@@ -56,10 +57,14 @@ fn other(broker: &Arc<Broker>, peer: &Arc<Peer>, request: &Command, answers: &mu
         request::HEART_BEAT => membership::heartbeat(broker, peer, request),
         request::UNREGISTER_CLIENT => membership::unregister(broker, peer, request),
         request::GET_CONSUMER_LIST_BY_GROUP => membership::members(broker, request),
-        request::CHECK_CLIENT_CONFIG => membership::check_client(request),
+        request::CHECK_CLIENT_CONFIG => membership::check_client(broker, request),
 
+        request::LOCK_BATCH_MQ => locks::lock(broker, request),
+        request::UNLOCK_BATCH_MQ => locks::unlock(broker, request),
+
+        request::INVOKE_BROKER_TO_RESET_OFFSET => reset::reset(broker, request),
         request::QUERY_CONSUMER_OFFSET => query::consumer_offset(broker, request),
-        request::UPDATE_CONSUMER_OFFSET => query::update_consumer_offset(broker, request),
+        request::UPDATE_CONSUMER_OFFSET => query::update_consumer_offset(broker, peer, request),
         request::GET_MAX_OFFSET => query::max_offset(broker, request),
         request::GET_MIN_OFFSET => query::min_offset(broker, request),
         request::SEARCH_OFFSET_BY_TIMESTAMP => query::offset_at_time(broker, request),

@@ -33,7 +33,7 @@ const SYSTEM_PREFIX: &str = "CID_RMQ_SYS_";
 /// The table of groups.
 pub struct Groups {
     table: RwLock<GroupTable>,
-    auto_create: bool,
+    auto_create: AtomicBool,
     file: DurableFile,
     /// The last try to write the file failed.
     unsaved: AtomicBool,
@@ -55,7 +55,13 @@ impl Groups {
                 ..GroupConfig::default()
             });
         }
-        Ok(Self { table: RwLock::new(table), auto_create, file, unsaved: AtomicBool::new(false), clock })
+        let (auto_create, unsaved) = (AtomicBool::new(auto_create), AtomicBool::new(false));
+        Ok(Self { table: RwLock::new(table), auto_create, file, unsaved, clock })
+    }
+
+    /// Sets whether a group that is not known is created.
+    pub fn set_auto_create(&self, allowed: bool) {
+        self.auto_create.store(allowed, Ordering::Relaxed);
     }
 
     /// The group, created if that is allowed.
@@ -67,7 +73,7 @@ impl Groups {
             return Ok(Arc::new(group));
         }
         topic::check_group(name)?;
-        if !self.auto_create && !name.starts_with(SYSTEM_PREFIX) {
+        if !self.auto_create.load(Ordering::Relaxed) && !name.starts_with(SYSTEM_PREFIX) {
             let remark = format!("subscription group [{name}] does not exist, and autoCreateSubscriptionGroup is off");
             return Err(Refusal::new(response::SUBSCRIPTION_GROUP_NOT_EXIST, remark));
         }
@@ -155,5 +161,8 @@ mod tests {
         assert!(closed.require("G").is_ok());
         assert_eq!(closed.require("H").unwrap_err().code, response::SUBSCRIPTION_GROUP_NOT_EXIST);
         assert!(closed.require("../G").is_err());
+        assert!(closed.require("CID_RMQ_SYS_OWN").is_ok());
+        closed.set_auto_create(true);
+        assert!(closed.require("H").is_ok());
     }
 }

@@ -1,8 +1,8 @@
 //! Requests answered from the store: the broker.
 //!
-//! One file a subject: `send`, `pull`, `pop`, `query`, `membership`, `manage`, `inspect`, `retention` answer; `topics`, `groups`, `offsets`,
-//! `clients` are the tables they answer from; `dispatch` says who answers what. Uses no client: it talks to name servers
-//! through `remoting` directly.
+//! One file a subject: `send`, `pull`, `pop`, `query`, `membership`, `manage`, `inspect`, `retention` and others answer; `topics`, `groups`,
+//! `offsets`, `clients` are the tables they answer from; `dispatch` says who answers what. Uses no client: it talks to name
+//! servers through `remoting` directly.
 
 pub mod address;
 mod announce;
@@ -11,12 +11,15 @@ mod clients;
 pub mod config;
 mod config_rules;
 pub mod config_values;
+mod conflicts;
 mod delay;
 mod deliver;
 mod dispatch;
+mod filters;
 mod groups;
 mod inspect;
 mod keys_without_effect;
+mod locks;
 mod manage;
 mod membership;
 mod offsets;
@@ -26,6 +29,7 @@ mod pull;
 mod query;
 mod rates;
 mod refusal;
+mod reset;
 mod retention;
 mod send;
 mod send_back;

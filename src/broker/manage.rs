@@ -112,6 +112,10 @@ pub fn put_group(broker: &Broker, request: &Command) -> Answered {
     refuse_on_slave(broker)?;
     let group: GroupConfig = request.json()?;
     topic::check_group(&group.group_name)?;
+    if !(0..=MAX_QUEUES).contains(&group.retry_queue_nums) {
+        let remark = format!("retryQueueNums of group {} is not within 0 and {MAX_QUEUES}", group.group_name);
+        return Err(Refusal::new(response::SYSTEM_ERROR, remark));
+    }
     broker.groups().put(group);
     Ok(Command::success())
 }

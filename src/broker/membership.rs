@@ -2,7 +2,7 @@
 //!
 //! Source: `ClientManageProcessor`, `ConsumerManageProcessor` of Apache RocketMQ 4.9.8.
 
-use crate::{broker::Broker, refusal::Refusal};
+use crate::{broker::Broker, filters::Wanted, pull, refusal::Refusal};
 use protocol::{
     Command,
     code::response,
@@ -23,7 +23,9 @@ pub fn heartbeat(broker: &Broker, peer: &Arc<Peer>, request: &Command) -> Answer
         let notify = match broker.groups().require(&data.group_name) {
             Ok(group) => {
                 let retry = topic::retry_topic(&data.group_name);
-                if topic::check_topic(&retry).is_ok() && broker.topics().ensure(&retry, group.retry_queue_nums).1 {
+                // A group without retry queues retries nothing.
+                let has_retries = group.retry_queue_nums > 0 && topic::check_topic(&retry).is_ok();
+                if has_retries && broker.topics().ensure(&retry, group.retry_queue_nums).1 {
                     broker.announcer().soon();
                 }
                 group.notify_consumer_ids_changed_enable
@@ -61,11 +63,12 @@ pub fn members(broker: &Broker, request: &Command) -> Answered {
 }
 
 /// Whether a subscription is understood (46).
-pub fn check_client(request: &Command) -> Answered {
+pub fn check_client(broker: &Broker, request: &Command) -> Answered {
     let check: CheckClient = request.json()?;
-    if check.subscription_data.is_tag() {
-        return Ok(Command::success());
+    let wanted = Wanted::new(check.subscription_data);
+    pull::may_filter(broker, &wanted.said)?;
+    match wanted.broken() {
+        None => Ok(Command::success()),
+        Some(why) => Err(Refusal::new(response::SUBSCRIPTION_PARSE_FAILED, why)),
     }
-    let remark = format!("this broker cannot filter by {}", check.subscription_data.expression_type);
-    Err(Refusal::new(response::SYSTEM_ERROR, remark))
 }

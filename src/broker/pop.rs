@@ -18,10 +18,13 @@ mod waiting;
 use crate::{
     broker::Broker,
     config_values::BrokerRole,
+    filters::Wanted,
     offsets::{OffsetTable, Offsets},
+    pull,
     refusal::Refusal,
     send,
 };
+use bytes::Bytes;
 use journal::{Event, Reading};
 use parking_lot::Mutex;
 use protocol::{
@@ -29,7 +32,8 @@ use protocol::{
     code::response,
     heartbeat::Subscription,
     pop::{MAX_INVISIBLE_MS, MAX_MESSAGES, POLLING_TIMEOUT, PopAnswer, PopMessage, extra_info::Origin},
-    record::{self, Entry, NewRecord, SysFlag},
+    properties,
+    record::{self, NewRecord, SysFlag},
     topic::{self, GroupConfig, TopicConfig, perm},
 };
 use remoting::{Answers, Receipt};
@@ -40,7 +44,7 @@ use std::{
     },
     time::Duration,
 };
-use store::{MessageStore, PullSpec, PullStatus, StoreError};
+use store::{MessageStore, PullSpec, PullStatus, QueueEntry, StoreError};
 use table::Table;
 use take::Popped;
 use tokio::time::Instant;
@@ -246,7 +250,7 @@ fn patience(poll_ms: i64) -> Result<Duration, Refusal> {
 /// A checked pop.
 struct Asked {
     header: PopMessage,
-    subscription: Subscription,
+    wanted: Arc<Wanted>,
     topic: Arc<TopicConfig>,
     patience: Duration,
 }
@@ -265,27 +269,26 @@ impl Asked {
         let (topic, _) = readable(broker, &header.topic, &header.consumer_group)?;
         check_queue(&topic, header.queue_id)?;
         let expression = header.exp.as_deref().unwrap_or_default();
-        let subscription = Subscription::of_type(&header.topic, expression, header.exp_type.as_deref(), 0);
-        if !subscription.is_tag() {
-            let remark = format!("this broker cannot filter popped messages by {}", subscription.expression_type);
-            return Err(Refusal::new(response::SUBSCRIPTION_PARSE_FAILED, remark));
-        }
-        Ok(Self { header, subscription, topic, patience })
+        let said = Subscription::of_type(&header.topic, expression, header.exp_type.as_deref(), 0);
+        pull::may_filter(broker, &said)?;
+        let wanted = broker.filters().wanted(said).into();
+        let bad = "parse the consumer's subscription failed";
+        let wanted = pull::usable(wanted, response::SUBSCRIPTION_PARSE_FAILED, bad)?;
+        Ok(Self { header, wanted, topic, patience })
     }
 
-    /// Whether a record of the store is wanted: by the tag itself, as clients do not look again.
-    fn wants(&self, tag_hash: i64, record: &bytes::Bytes) -> bool {
-        if self.subscription.takes_all() {
+    /// Whether a message is wanted: by the tag itself, as clients do not look again.
+    fn wants(&self, entry: &QueueEntry, record: &Bytes) -> bool {
+        let said = &self.wanted.said;
+        if !self.wanted.wants(entry, record) {
+            return false;
+        }
+        if !said.is_tag() || said.takes_all() {
             return true;
         }
-        self.subscription.may_want(tag_hash)
-            && match record::decode(record, false) {
-                Ok(Entry::Message(message)) => {
-                    let tag = protocol::properties::get(&message.properties, protocol::properties::TAGS);
-                    self.subscription.wants_tag(tag)
-                }
-                _ => true,
-            }
+        // What is no record is not the filter's to hide.
+        let text = store::properties(record);
+        text.is_none_or(|text| said.wants_tag(properties::get(&text, properties::TAGS)))
     }
 
     fn answer(&self, popped: Popped) -> Command {

@@ -3,7 +3,7 @@
 //! A pull that finds nothing waits on the queue's end: a long poll is a future that takes long.
 //! Source: `PullMessageProcessor`, `PullRequestHoldService` of Apache RocketMQ 4.9.8.
 
-use crate::{broker::Broker, config_values::BrokerRole, refusal::Refusal};
+use crate::{broker::Broker, config_values::BrokerRole, filters::Wanted, offsets::Place, refusal::Refusal};
 use protocol::{
     Body, Command,
     code::response,
@@ -12,31 +12,34 @@ use protocol::{
     route::MASTER_ID,
     topic::{GroupConfig, perm},
 };
-use remoting::{Answers, Receipt};
+use remoting::{Answers, Peer, Receipt};
 use std::{sync::Arc, time::Duration};
 use store::{PullSpec, PullStatus, Pulled};
 use tokio::time::Instant;
 
 /// Answers a pull, at once or later.
-pub fn pull(broker: &Arc<Broker>, request: &Command, answers: &mut Answers) {
+pub fn pull(broker: &Arc<Broker>, peer: &Peer, request: &Command, answers: &mut Answers) {
     let receipt = Receipt::of(request);
     let reading = match Reading::of(broker, request) {
         Ok(reading) => reading,
         Err(refusal) => return answers.now(receipt, refusal.answer()),
     };
-    reading.commit(broker);
+    let resets = broker.offsets().resets().get();
+    if let Some(to) = reading.note(broker, peer) {
+        return answers.now(receipt, reading.moved(broker, to));
+    }
     let first = reading.pulled(broker, reading.asked.queue_offset);
     let Some(patience) = reading.patience(broker, &first) else {
         return answers.now(receipt, reading.answer(broker, first));
     };
     let broker = broker.clone();
-    answers.later(receipt, async move { Some(reading.wait(&broker, patience).await) });
+    answers.later(receipt, async move { Some(reading.wait(&broker, patience, resets).await) });
 }
 
 /// A checked request to read.
 struct Reading {
     asked: Pull,
-    subscription: Arc<Subscription>,
+    wanted: Arc<Wanted>,
     group: Arc<GroupConfig>,
 }
 
@@ -64,19 +67,34 @@ impl Reading {
             );
             return Err(Refusal::new(response::SYSTEM_ERROR, remark));
         }
-        let subscription = subscription(broker, &asked, &group)?;
-        if !subscription.is_tag() {
-            let remark = format!("this broker cannot filter by {}", subscription.expression_type);
-            return Err(Refusal::new(response::SYSTEM_ERROR, remark));
-        }
-        Ok(Self { asked, subscription, group })
+        let wanted = wanted(broker, &asked, &group)?;
+        Ok(Self { asked, wanted, group })
     }
 
-    fn commit(&self, broker: &Broker) {
+    fn place(&self) -> Place<'_> {
+        Place { topic: &self.asked.topic, group: &self.asked.consumer_group, queue_id: self.asked.queue_id }
+    }
+
+    /// Notes who reads the queue, and how far it says the group is. Returns where to go on instead.
+    fn note(&self, broker: &Broker, peer: &Peer) -> Option<i64> {
         let asked = &self.asked;
-        if asked.sys_flag & pull_flag::COMMIT_OFFSET != 0 && broker.config().broker_role != BrokerRole::Slave {
-            broker.offsets().commit(&asked.topic, &asked.consumer_group, asked.queue_id, asked.commit_offset);
+        if broker.config().broker_role == BrokerRole::Slave {
+            return None;
         }
+        let member = broker.clients().is_member(&asked.consumer_group, peer.id()).then(|| peer.id());
+        let offset = (asked.sys_flag & pull_flag::COMMIT_OFFSET != 0).then_some(asked.commit_offset);
+        broker.offsets().pulled(self.place(), member, offset).filter(|to| *to != asked.queue_offset)
+    }
+
+    /// Tells the reader to go on elsewhere: its group was reset.
+    fn moved(&self, broker: &Broker, to: i64) -> Command {
+        let (min_offset, max_offset) = broker
+            .store()
+            .queue(&self.asked.topic, self.asked.queue_id)
+            .map_or((0, 0), |queue| (queue.min_offset(), queue.max_offset()));
+        let suggest_which_broker_id = MASTER_ID;
+        let header = PullAnswer { suggest_which_broker_id, next_begin_offset: to, min_offset, max_offset };
+        Command::answer(response::PULL_OFFSET_MOVED).with_remark("OFFSET_RESET").with_header(&header)
     }
 
     fn pulled(&self, broker: &Broker, offset: i64) -> Pulled {
@@ -86,8 +104,7 @@ impl Reading {
             offset,
             max_messages: usize::try_from(self.asked.max_msg_nums).unwrap_or(0),
         };
-        // Tags match by hash here; the client compares the tags themselves.
-        broker.store().pull(&spec, |entry, _| self.subscription.may_want(entry.tag_hash))
+        broker.store().pull(&spec, |entry, record| self.wanted.wants(entry, record))
     }
 
     /// How long this pull may wait for a message, if it is to wait.
@@ -103,14 +120,25 @@ impl Reading {
     }
 
     /// Waits until the queue has a message this reader wants, at most for `patience`.
-    async fn wait(self, broker: &Broker, patience: Duration) -> Command {
+    async fn wait(self, broker: &Broker, patience: Duration, mut resets: u64) -> Command {
         let deadline = Instant::now() + patience;
         let mut offset = self.asked.queue_offset;
         loop {
             // Looked up each time: the topic may be deleted and made anew meanwhile.
             let queue = broker.store().queue_or_new(&self.asked.topic, self.asked.queue_id);
-            let arrived = queue.end().reached(offset.max(0) as u64 + 1);
+            let arrived = async {
+                tokio::select! {
+                    () = queue.end().reached(offset.max(0) as u64 + 1) => {}
+                    () = broker.offsets().resets().reached(resets + 1) => {}
+                }
+            };
             let came = tokio::time::timeout_at(deadline, arrived).await.is_ok();
+            let known = std::mem::replace(&mut resets, broker.offsets().resets().get());
+            if resets != known
+                && let Some(to) = broker.offsets().pulled(self.place(), None, None)
+            {
+                return self.moved(broker, to);
+            }
             let pulled = self.pulled(broker, offset);
             match pulled.status {
                 // Nothing for this reader among what came: it goes on waiting behind it.
@@ -159,9 +187,12 @@ impl Reading {
             }
         }
         if code == response::PULL_OFFSET_MOVED {
-            let Pull { consumer_group, topic, queue_id, queue_offset, .. } = &self.asked;
-            let to = pulled.next_offset;
-            tracing::info!(group = consumer_group, topic, queue_id, from = queue_offset, to, "offset corrected");
+            let (place, from, to) = (self.place(), self.asked.queue_offset, pulled.next_offset);
+            tracing::info!(?place, from, to, "offset corrected");
+            if config.broker_role != BrokerRole::Slave {
+                let queue = || broker.store().queue(place.topic, place.queue_id);
+                broker.offsets().correct(place, || queue().map_or(0, |queue| queue.max_offset()));
+            }
         }
         let header = PullAnswer {
             suggest_which_broker_id: suggested,
@@ -178,30 +209,57 @@ impl Reading {
 }
 
 /// What the group wants of the topic: as the request says, or as the group's heartbeats did.
-fn subscription(broker: &Broker, asked: &Pull, group: &GroupConfig) -> Result<Arc<Subscription>, Refusal> {
+fn wanted(broker: &Broker, asked: &Pull, group: &GroupConfig) -> Result<Arc<Wanted>, Refusal> {
+    let heard = broker.clients().subscription(&asked.consumer_group, &asked.topic);
+    if let Some((MessageModel::Broadcasting, _)) = heard
+        && !group.consume_broadcast_enable
+    {
+        let remark = format!("group {} may not consume by broadcast way", asked.consumer_group);
+        return Err(Refusal::forbidden(remark));
+    }
     if asked.sys_flag & pull_flag::SUBSCRIPTION != 0 {
         let expression = asked.subscription.as_deref().unwrap_or_default();
         let kind = asked.expression_type.as_deref();
-        return Ok(Arc::new(Subscription::of_type(&asked.topic, expression, kind, asked.sub_version)));
+        let said = Subscription::of_type(&asked.topic, expression, kind, asked.sub_version);
+        may_filter(broker, &said)?;
+        let wanted = broker.filters().wanted(said);
+        return usable(wanted.into(), response::SUBSCRIPTION_PARSE_FAILED, "parse the consumer's subscription failed");
     }
-    let Some((model, subscription)) = broker.clients().subscription(&asked.consumer_group, &asked.topic) else {
+    let Some((_, wanted)) = heard else {
         let remark = format!("group {} has no connected member: is its heartbeat late?", asked.consumer_group);
         return Err(Refusal::new(response::SUBSCRIPTION_NOT_EXIST, remark));
     };
-    if model == MessageModel::Broadcasting && !group.consume_broadcast_enable {
-        return Err(Refusal::forbidden(format!("group {} may not consume by broadcast", asked.consumer_group)));
-    }
-    let Some(subscription) = subscription else {
+    let Some(wanted) = wanted else {
         let remark = format!(
             "group {} does not subscribe to topic {}: do all its members subscribe to the same topics?",
             asked.consumer_group, asked.topic
         );
         return Err(Refusal::new(response::SUBSCRIPTION_NOT_EXIST, remark));
     };
-    if subscription.sub_version < asked.sub_version {
+    if wanted.said.sub_version < asked.sub_version {
         return Err(Refusal::new(response::SUBSCRIPTION_NOT_LATEST, "the consumer's subscription not latest"));
     }
-    Ok(subscription)
+    may_filter(broker, &wanted.said)?;
+    usable(wanted, response::FILTER_DATA_NOT_EXIST, "the consumer's filter cannot be used")
+}
+
+/// Refuses filters over properties where the broker's settings do.
+pub(crate) fn may_filter(broker: &Broker, said: &Subscription) -> Result<(), Refusal> {
+    if said.is_tag() || broker.config().enable_property_filter {
+        return Ok(());
+    }
+    let remark = format!(
+        "The broker does not support consumer to filter message by {}: enablePropertyFilter is false",
+        said.expression_type
+    );
+    Err(Refusal::new(response::SYSTEM_ERROR, remark))
+}
+
+pub fn usable(wanted: Arc<Wanted>, code: i32, what: &str) -> Result<Arc<Wanted>, Refusal> {
+    match wanted.broken() {
+        None => Ok(wanted),
+        Some(why) => Err(Refusal::new(code, format!("{what}: {why}"))),
+    }
 }
 
 /// Apache's name of a status: some clients compare it.

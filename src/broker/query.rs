@@ -2,7 +2,7 @@
 //!
 //! Source: `AdminBrokerProcessor`, `ConsumerManageProcessor`, `QueryMessageProcessor` of Apache RocketMQ 4.9.8.
 
-use crate::{broker::Broker, config_values::BrokerRole, refusal::Refusal};
+use crate::{broker::Broker, config_values::BrokerRole, offsets::Place, refusal::Refusal};
 use protocol::{
     Body, Command,
     code::response,
@@ -11,6 +11,7 @@ use protocol::{
         ViewMessage,
     },
 };
+use remoting::Peer;
 use std::sync::Arc;
 use store::ConsumeQueue;
 
@@ -73,15 +74,19 @@ pub fn is_cold(broker: &Broker, queue: &ConsumeQueue) -> bool {
     queue.get(queue.min_offset()).is_some_and(|first| broker.store().is_cold(first.physical_offset))
 }
 
-/// Stores how far a group has consumed a queue (15).
-pub fn update_consumer_offset(broker: &Broker, request: &Command) -> Answered {
+/// Stores how far a group has consumed a queue (15), if that is what the group means: see [`crate::offsets`].
+pub fn update_consumer_offset(broker: &Broker, peer: &Peer, request: &Command) -> Answered {
     let of: UpdateOffset = request.header()?;
     if broker.topics().find(&of.topic).is_none() {
         // Kept in memory and on disk for ever, such entries would let anyone fill both.
         return Err(Refusal::new(response::TOPIC_NOT_EXIST, format!("topic[{}] not exist", of.topic)));
     }
     if broker.config().broker_role != BrokerRole::Slave {
-        broker.offsets().commit(&of.topic, &of.consumer_group, of.queue_id, of.commit_offset);
+        let place = Place { topic: &of.topic, group: &of.consumer_group, queue_id: of.queue_id };
+        let is_member = |id| broker.clients().is_member(&of.consumer_group, id);
+        if let Err(why) = broker.offsets().report(place, of.commit_offset, peer.id(), is_member) {
+            return Ok(Command::success().with_remark(why));
+        }
     }
     Ok(Command::success())
 }

@@ -52,7 +52,7 @@ impl Client {
         let remoting = remoting::Client::new(Arc::new(Incoming::new(groups.clone())));
         let shared = Arc::new(Shared {
             names: Names::parse(&config.names)?,
-            id: identity::client_id(),
+            id: identity::client_id(config.instance.as_deref()),
             // Clients spread over the name servers.
             favourite: AtomicUsize::new(usize::from(rand::random::<u16>())),
             routes: Routes::new(groups.heartbeat_due.clone()),
@@ -82,7 +82,7 @@ impl Client {
         Ok(client)
     }
 
-    /// The name this client gives itself: `ip@pid#nanoseconds`.
+    /// The name this client gives itself: `ip@pid#nanoseconds`, or `ip@instance`.
     pub fn id(&self) -> &str {
         &self.shared.id
     }

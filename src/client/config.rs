@@ -15,6 +15,9 @@ pub struct ClientConfig {
     pub route_period: Duration,
     /// How often the brokers in use are told about the client's groups. Default 30 s.
     pub heartbeat_period: Duration,
+    /// What follows the address in the client's id, `ip@INSTANCE`: no two clients of a group on one machine may have the
+    /// same. Default: the process id and the time, so that no two are alike.
+    pub instance: Option<String>,
 }
 
 impl ClientConfig {
@@ -26,6 +29,7 @@ impl ClientConfig {
             connect_timeout: Duration::from_secs(3),
             route_period: Duration::from_secs(30),
             heartbeat_period: Duration::from_secs(30),
+            instance: None,
         }
     }
 }

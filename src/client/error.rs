@@ -88,19 +88,59 @@ pub enum Error {
     /// Too large to be sent.
     #[error("the {what} has {len} bytes, the most is {max}")]
     TooLarge {
-        /// `body` or `properties`.
+        /// `body`, `batch` or `property string`.
         what: &'static str,
         /// Its size in bytes.
         len: usize,
         /// The most, in bytes.
         max: usize,
     },
+    /// Messages that cannot be sent as one batch, or a batch that was not answered as one.
+    #[error("not a batch: {0}")]
+    Batch(String),
     /// A property that cannot be written.
     #[error(transparent)]
     Property(#[from] PropertyError),
     /// Two consumers of one group in one client.
     #[error("this client already has a consumer of group {0}")]
     GroupTaken(String),
+    /// The file of a broadcast consumer's positions cannot be read or written.
+    #[error("cannot keep positions in {path}: {source}")]
+    LocalOffsets {
+        /// Its path.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A message that failed cannot be sent anew.
+    #[error("message {id} cannot be sent to the retry topic: {why}")]
+    NotResent {
+        /// Its id.
+        id: String,
+        /// Why not.
+        why: String,
+    },
+    /// Queues cannot be shared out as asked.
+    #[error("queues cannot be shared out: {0}")]
+    Allocation(String),
+    /// A consumer's queues are either shared with its group or named by its caller.
+    #[error("a consumer either subscribes to topics or is assigned queues, not both")]
+    Assigned,
+    /// A queue that this consumer does not read now.
+    #[error("queue {0} is not read by this consumer now")]
+    NotAssigned(String),
+    /// An index that a queue does not have.
+    #[error("queue {queue} has no index {offset}: it goes from {min} to {max}")]
+    OffsetOutside {
+        /// The queue.
+        queue: String,
+        /// The index.
+        offset: i64,
+        /// Its first index.
+        min: i64,
+        /// Its end.
+        max: i64,
+    },
     /// The client was shut down.
     #[error("the client is shut down")]
     ShutDown,

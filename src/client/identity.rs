@@ -20,8 +20,11 @@ pub(crate) fn local_ip() -> Ipv4Addr {
     })
 }
 
-/// `ip@pid#nanoseconds`, as Apache RocketMQ's clients name themselves.
-pub(crate) fn client_id() -> String {
+/// `ip@instance`; without an instance `ip@pid#nanoseconds`, as Apache RocketMQ's clients name themselves.
+pub(crate) fn client_id(instance: Option<&str>) -> String {
+    if let Some(instance) = instance {
+        return format!("{}@{instance}", local_ip());
+    }
     // Below the millisecond at random: two clients made in the same one differ.
     let nanos = Clock::System.now_ms() * 1_000_000 + i64::from(rand::random::<u32>() % 1_000_000);
     format!("{}@{}#{nanos}", local_ip(), std::process::id())

@@ -1,10 +1,11 @@
 //! What brokers ask of this client.
 
-use crate::groups::Groups;
+use crate::groups::{Groups, Reset};
 use protocol::{
     Command,
     code::{request, request_title, response},
     heartbeat::GroupOf,
+    offset_table::{self, ResetOf},
 };
 use remoting::{Answers, Peer, Receipt, Service};
 use std::sync::Arc;
@@ -26,6 +27,7 @@ impl Service for Incoming {
             let receipt = Receipt::of(&request);
             let answer = match request.code {
                 request::NOTIFY_CONSUMER_IDS_CHANGED => members_changed(&self.groups, &request),
+                request::RESET_CONSUMER_CLIENT_OFFSET => reset(&self.groups, &request),
                 other => {
                     tracing::debug!(?peer, "asked {}, which this client does not do", request_title(other));
                     let why = format!("this client does not answer {}", request_title(other));
@@ -44,5 +46,19 @@ fn members_changed(groups: &Groups, request: &Command) -> Command {
             Command::success()
         }
         Err(error) => Command::refusal(response::SYSTEM_ERROR, error.to_string()),
+    }
+}
+
+/// A broker has been told where the group is to go on.
+fn reset(groups: &Groups, request: &Command) -> Command {
+    let table = offset_table::read(&request.body.to_bytes());
+    match (request.header::<ResetOf>(), table) {
+        (Ok(ResetOf { topic, group }), Ok(positions)) => {
+            tracing::info!(group, topic, ?positions, "a broker asks to go on elsewhere");
+            groups.reset(&group, Reset { topic, positions });
+            Command::success()
+        }
+        (Err(error), _) => Command::refusal(response::SYSTEM_ERROR, error.to_string()),
+        (_, Err(error)) => Command::refusal(response::SYSTEM_ERROR, error.to_string()),
     }
 }

@@ -3,7 +3,7 @@
 //! The position that may be committed is the smallest that is not consumed: a crash repeats messages and loses none.
 //! Source: `ProcessQueue` of Apache RocketMQ.
 
-use crate::{client::Client, error::Error, message::Received, route::Queue};
+use crate::message::Received;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use tokio::sync::Notify;
@@ -42,11 +42,9 @@ struct State {
 }
 
 impl ProcessQueue {
-    /// Begins at `offset`. `committed`: the broker knows this position already.
+    /// Begins at `offset`. `committed`: this position is kept already.
     pub(crate) fn begin(&self, offset: i64, committed: bool) {
-        let mut state = self.state.lock();
-        state.next = Some(offset);
-        state.persisted = committed.then_some(offset);
+        self.start_anew(Some(offset), committed.then_some(offset));
     }
 
     /// Takes messages that were pulled; the next pull starts at `next`. Returns the epoch they belong to.
@@ -81,9 +79,27 @@ impl ProcessQueue {
 
     /// The queue's old position does not exist: starts anew at `offset`, and forgets what was pulled.
     pub(crate) fn restart(&self, offset: i64) {
+        self.start_anew(Some(offset), None);
+    }
+
+    /// What was pulled counts no longer, nor does how far it was consumed: no position is known.
+    pub(crate) fn forget(&self) {
+        self.start_anew(None, None);
+    }
+
+    /// Nothing of this queue counts any more, once a position that is being told has been told.
+    pub(crate) async fn give_up(&self) {
+        let _persisting = self.persisting.lock().await;
+        self.forget();
+        self.drop_queue();
+    }
+
+    fn start_anew(&self, next: Option<i64>, persisted: Option<i64>) {
         let mut state = self.state.lock();
         let epoch = state.epoch + 1;
-        *state = State { next: Some(offset), epoch, dropped: state.dropped, ..State::default() };
+        *state = State { next, persisted, epoch, dropped: state.dropped, ..State::default() };
+        drop(state);
+        self.consumed.notify_one();
     }
 
     /// Whether messages of this epoch are still to be consumed here.
@@ -123,14 +139,26 @@ impl ProcessQueue {
         state.waiting.first_key_value().map(|(first, _)| *first).or(state.next)
     }
 
-    /// Tells the broker the position if it does not know it yet.
-    pub(crate) async fn persist(&self, client: &Client, group: &str, queue: &Queue) -> Result<(), Error> {
-        let _persisting = self.persisting.lock().await;
-        let Some(position) = self.position().filter(|position| self.state.lock().persisted != Some(*position)) else {
-            return Ok(());
-        };
-        client.commit(group, queue, position).await?;
+    /// The position, if it is not kept yet.
+    pub(crate) fn unpersisted(&self) -> Option<i64> {
+        let position = self.position();
+        position.filter(|position| self.state.lock().persisted != Some(*position))
+    }
+
+    /// This position is kept now.
+    pub(crate) fn persisted(&self, position: i64) {
         self.state.lock().persisted = Some(position);
+    }
+
+    /// Has `keep` keep the position if that was not done yet.
+    pub(crate) async fn persist<E, F: Future<Output = Result<(), E>>>(
+        &self,
+        keep: impl FnOnce(i64) -> F,
+    ) -> Result<(), E> {
+        let _persisting = self.persisting.lock().await;
+        let Some(position) = self.unpersisted() else { return Ok(()) };
+        keep(position).await?;
+        self.persisted(position);
         Ok(())
     }
 }
@@ -138,7 +166,7 @@ impl ProcessQueue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::Message;
+    use crate::{message::Message, route::Queue};
     use protocol::record::SysFlag;
 
     fn messages(offsets: impl IntoIterator<Item = i64>) -> Vec<Received> {

@@ -84,14 +84,17 @@ impl Producer {
     /// What is wrong with the message; [`Error::TopicNotFound`]; [`Error::Refused`] by a broker in a way no other
     /// would change; [`Error::SendFailed`] with every attempt.
     pub async fn send(&self, message: Message) -> Result<SendResult, Error> {
-        let ready = self.ready(message)?;
+        self.send_ready(&self.ready(message)?).await
+    }
+
+    pub(crate) async fn send_ready(&self, ready: &Ready) -> Result<SendResult, Error> {
         let mut route = self.shared.client.write_route(&ready.topic).await?;
         let mut attempts = Vec::new();
         loop {
             let began = Instant::now();
             let last = attempts.last().map(|attempt: &SendAttempt| attempt.broker.as_str());
             let target = choose(&route, &self.shared.faults, last)?;
-            match self.attempt(&ready, &target.queue, &target.addr).await {
+            match self.attempt(ready, &target.queue, &target.addr).await {
                 Ok(result) => return Ok(result),
                 Err(error) if !may_retry(&error) => return Err(error),
                 Err(error) => {
@@ -111,9 +114,12 @@ impl Producer {
     /// # Errors
     /// As [`Producer::send`], but [`Error::Unreachable`] for a broker that does not answer.
     pub async fn send_to(&self, queue: &Queue, message: Message) -> Result<SendResult, Error> {
-        let ready = self.ready(message)?;
+        self.send_ready_to(queue, &self.ready(message)?).await
+    }
+
+    pub(crate) async fn send_ready_to(&self, queue: &Queue, ready: &Ready) -> Result<SendResult, Error> {
         let addr = self.addr_of(queue, &ready.topic).await?;
-        self.attempt(&ready, queue, &addr).await
+        self.attempt(ready, queue, &addr).await
     }
 
     /// Sends a message without waiting for an answer: it may be lost.
@@ -161,8 +167,16 @@ impl Producer {
     }
 
     fn ready(&self, message: Message) -> Result<Ready, Error> {
+        Ready::new(message, self.bounds(), self.now_ms())
+    }
+
+    pub(crate) fn bounds(&self) -> Bounds {
         let ProducerOptions { max_body, compress_from, .. } = self.shared.options;
-        Ready::new(message, Bounds { max_body, compress_from }, self.shared.clock.now_ms())
+        Bounds { max_body, compress_from }
+    }
+
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.shared.clock.now_ms()
     }
 
     async fn addr_of(&self, queue: &Queue, topic: &str) -> Result<String, Error> {
@@ -208,7 +222,8 @@ fn choose<'a>(route: &'a Route, faults: &Faults, failed: Option<&str>) -> Result
     Ok(well.or_else(|| in_turn().find(other)).unwrap_or(&queues[turn % queues.len()]))
 }
 
-fn no_queue(route: &Route) -> Error {
+/// Why no queue can be chosen.
+pub(crate) fn no_queue(route: &Route) -> Error {
     let topic = route.topic().to_owned();
     let why = if route.data().queue_datas.is_empty() {
         "its route names no queue".to_owned()

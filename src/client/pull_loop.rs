@@ -3,11 +3,13 @@
 //! Source: `DefaultMQPushConsumerImpl.pullMessage`, `RebalancePushImpl.computePullFromWhere` of Apache RocketMQ.
 
 use crate::{
-    client::Client,
     consume,
     error::Error,
+    lite_pull,
+    member::{Assigned, Delivery, Member},
+    message::Received,
     pull::{PullFrom, PullStatus, Pulled},
-    push::{Assigned, Shared, StartFrom},
+    push::StartFrom,
     route::Queue,
 };
 use protocol::{route::MASTER_ID, topic::RETRY_PREFIX};
@@ -16,41 +18,46 @@ use std::{sync::Arc, time::Duration};
 /// How long to wait after a pull that failed. Source: `pullTimeDelayMillsWhenException`.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
-/// Pulls until the queue is given up.
-pub(crate) async fn run(shared: Arc<Shared>, queue: Queue, assigned: Assigned) {
-    let stop = assigned.stop.clone();
-    stop.run_until_cancelled(pull_on(&shared, &queue, &assigned)).await;
+/// Pulls until the queue is given up, for messages that may overtake each other.
+pub(crate) async fn run(member: Arc<Member>, queue: Queue, assigned: Assigned) {
+    let hand_over = |epoch, messages| match &member.delivery {
+        Delivery::Handler(_) => consume::dispatch(&member, &assigned.process, &queue, epoch, messages),
+        Delivery::Polled(polled) => polled.put(lite_pull::Ready::new(&queue, &assigned.process, epoch, messages)),
+    };
+    assigned.stop.run_until_cancelled(pull(&member, &queue, &assigned, hand_over)).await;
 }
 
-async fn pull_on(shared: &Arc<Shared>, queue: &Queue, assigned: &Assigned) {
+/// Pulls and hands over, with the epoch they belong to, as long as it is polled. Returns only if the topic is no longer
+/// subscribed to.
+pub(crate) async fn pull(member: &Member, queue: &Queue, assigned: &Assigned, hand_over: impl Fn(u64, Vec<Received>)) {
     let process = &assigned.process;
     let mut offset = loop {
-        match start(&shared.client, &shared.group, queue, shared.options.start_from).await {
-            Ok((offset, committed)) => {
-                process.begin(offset, committed);
+        match start(member, queue, assigned.start).await {
+            Ok((offset, known)) => {
+                process.begin(offset, known);
                 break offset;
             }
-            Err(error) => after(shared, queue, &error, "it is not known where to start").await,
+            Err(error) => after(member, queue, &error, "it is not known where to start").await,
         }
     };
     let mut broker_id = MASTER_ID;
     loop {
-        process.room(shared.room()).await;
-        let Some(subscription) = shared.subscriptions.lock().get(&*queue.topic).cloned() else { return };
+        process.room(member.room()).await;
+        let Some(subscription) = member.subscriptions.lock().get(&*queue.topic).cloned() else { return };
         let from = PullFrom {
-            group: &shared.group,
+            group: &member.group,
             queue,
             subscription: &subscription,
             offset,
-            max: shared.options.pull_batch,
-            wait: Some(shared.options.long_poll),
+            max: member.options.pull_batch,
+            wait: Some(member.options.long_poll),
             broker_id,
         };
-        let Pulled { status, messages, next_offset, suggested_broker, .. } = match shared.client.pull(from).await {
+        let Pulled { status, messages, next_offset, suggested_broker, .. } = match member.client.pull(from).await {
             Ok(pulled) => pulled,
             Err(error) => {
                 broker_id = MASTER_ID;
-                after(shared, queue, &error, "a pull failed").await;
+                after(member, queue, &error, "a pull failed").await;
                 continue;
             }
         };
@@ -58,13 +65,13 @@ async fn pull_on(shared: &Arc<Shared>, queue: &Queue, assigned: &Assigned) {
         match status {
             PullStatus::Found if !messages.is_empty() => {
                 let epoch = process.put(&messages, next_offset);
-                consume::dispatch(shared, process, queue, epoch, messages);
+                hand_over(epoch, messages);
             }
             PullStatus::Found | PullStatus::NoNew | PullStatus::NoMatched => process.advance(next_offset),
             PullStatus::OffsetIllegal => {
-                tracing::warn!(group = shared.group, %queue, offset, next_offset, "the position does not exist");
+                tracing::warn!(group = member.group, %queue, offset, next_offset, "the position does not exist");
                 process.restart(next_offset);
-                shared.persist(queue, assigned).await;
+                member.persist(queue, assigned).await;
                 if offset == next_offset {
                     tokio::time::sleep(AFTER_FAILURE).await;
                 }
@@ -74,29 +81,32 @@ async fn pull_on(shared: &Arc<Shared>, queue: &Queue, assigned: &Assigned) {
     }
 }
 
-/// Where to start, and whether the broker knows that position.
-async fn start(client: &Client, group: &str, queue: &Queue, from: StartFrom) -> Result<(i64, bool), Error> {
-    if let Some(committed) = client.committed(group, queue).await? {
-        return Ok((committed, true));
+/// Where to start, and whether that position is kept already.
+async fn start(member: &Member, queue: &Queue, told: Option<i64>) -> Result<(i64, bool), Error> {
+    if let Some(told) = told {
+        return Ok((told, false));
+    }
+    let client = &member.client;
+    if let Some(known) = member.positions.known(client, &member.group, queue).await? {
+        return Ok((known, true));
     }
     let retry = queue.topic.starts_with(RETRY_PREFIX);
-    let offset = match from {
+    let offset = match member.options.start_from {
         // What is in the group's own retry topic was once given to the group.
-        StartFrom::Last | StartFrom::First if retry => client.min_offset(queue).await?,
+        _ if retry => client.min_offset(queue).await?,
         StartFrom::Last => client.max_offset(queue).await?,
         StartFrom::First => client.min_offset(queue).await?,
-        StartFrom::Time(_) if retry => client.min_offset(queue).await?,
         StartFrom::Time(time_ms) => client.offset_at(queue, time_ms).await?,
     };
     Ok((offset, false))
 }
 
 /// Waits after a failure, and asks for the route if the broker did not answer: it may be elsewhere now.
-async fn after(shared: &Shared, queue: &Queue, error: &Error, what: &str) {
-    tracing::warn!(group = shared.group, %queue, %error, "{what}");
+async fn after(member: &Member, queue: &Queue, error: &Error, what: &str) {
+    tracing::warn!(group = member.group, %queue, %error, "{what}");
     tokio::time::sleep(AFTER_FAILURE).await;
     if error.is_unreachable()
-        && let Err(error) = shared.client.fresh_route(&queue.topic).await
+        && let Err(error) = member.client.fresh_route(&queue.topic).await
     {
         tracing::debug!(%queue, %error, "keeps the known route");
     }

@@ -1,28 +1,25 @@
-//! A member of a consumer group: messages come to a handler.
+//! Messages come to a handler: the consumer that most applications want.
 //!
-//! The members of a group share a topic's queues (`rebalance`); each queue has a loop that pulls (`pull_loop`);
-//! what was pulled is handed to the handler, and given back to the broker if that fails (`consume`).
-//! Source: `DefaultMQPushConsumer` of Apache RocketMQ, in cluster mode, concurrent.
+//! The members of a group share a topic's queues (`rebalance`), or each reads them all (broadcast); what was pulled is
+//! handed to the handler as it comes (`consume`) or a queue's messages one after the other (`ordered`).
+//! Source: `DefaultMQPushConsumer` of Apache RocketMQ.
 
 use crate::{
+    allocate::Allocation,
     client::Client,
     config::ClientConfig,
     error::Error,
+    local_offsets::{self, LocalOffsets},
+    member::{Delivery, Member},
     message::Received,
-    process_queue::{ProcessQueue, Room},
-    rebalance,
+    positions::Positions,
     route::Queue,
 };
-use base::{Clock, Tasks};
-use futures_util::future::{BoxFuture, join_all};
-use parking_lot::Mutex;
 use protocol::{
-    heartbeat::{ConsumeFrom, ConsumeType, ConsumerData, MessageModel, Subscription},
-    topic::{check_group, check_topic, retry_topic},
+    heartbeat::Subscription,
+    topic::{check_group, retry_topic},
 };
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
-use tokio::sync::{Notify, Semaphore};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 /// What became of messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +28,17 @@ pub enum ConsumeResult {
     Success,
     /// They are to come again later: the broker delays them, longer each time, and in the end makes them dead letters.
     Later,
+}
+
+/// Whether messages of a queue may overtake each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// They may: many calls of the handler run at the same time, and what fails comes again later.
+    #[default]
+    Concurrent,
+    /// They may not: a queue is locked for this member and consumed by one call at a time; what fails is tried again
+    /// in its place and holds its queue up.
+    Ordered,
 }
 
 /// Where a group that has no position yet starts to read a queue.
@@ -63,13 +71,29 @@ pub struct PushOptions {
     pub max_waiting_bytes: usize,
     /// A queue is not pulled while its waiting messages lie so far apart. Default 2000.
     pub max_span: i64,
-    /// How often a message comes again before it becomes a dead letter. Default 16.
-    pub max_reconsume_times: i32,
+    /// How often a message comes again before it becomes a dead letter. Default 16; without end if in order.
+    pub max_reconsume_times: Option<i32>,
+    /// Whether messages may overtake each other. Default [`Mode::Concurrent`].
+    pub mode: Mode,
+    /// Every member gets every message, and keeps its positions in a file of its own; what fails is dropped with a
+    /// warning. Default false: a message goes to one member.
+    pub broadcast: bool,
+    /// How queues are shared out; all members of a group must do it alike. Default [`Allocation::Averagely`].
+    pub allocation: Allocation,
+    /// In order: how long a queue rests before a message that failed is tried again; 10 ms to 30 s. Default 1 s.
+    pub suspend: Duration,
+    /// In order: how often the locks of queues are renewed; they are relied on for 30 s. Default 20 s.
+    pub lock_period: Duration,
+    /// After so long a call's messages are given back to be delivered again, though it still runs. Not in order.
+    /// Default 15 min.
+    pub consume_timeout: Duration,
+    /// Broadcast: the folder of positions. Default `~/.rocketmq_offsets`, where Apache's clients keep theirs.
+    pub local_offsets: Option<PathBuf>,
     /// How long a broker may hold a pull that finds nothing. Default 15 s.
     pub long_poll: Duration,
     /// How often queues are shared out anew without a notice. Default 20 s.
     pub rebalance_period: Duration,
-    /// How often positions are told to the brokers. Default 5 s.
+    /// How often positions are told to the brokers; zero: only at the end. Default 5 s.
     pub persist_period: Duration,
     /// How long to wait before messages the broker did not take back are tried again here. Default 5 s.
     pub retry_here_after: Duration,
@@ -85,7 +109,14 @@ impl Default for PushOptions {
             max_waiting: 1000,
             max_waiting_bytes: 100 * 1024 * 1024,
             max_span: 2000,
-            max_reconsume_times: 16,
+            max_reconsume_times: None,
+            mode: Mode::default(),
+            broadcast: false,
+            allocation: Allocation::default(),
+            suspend: Duration::from_secs(1),
+            lock_period: Duration::from_secs(20),
+            consume_timeout: Duration::from_secs(15 * 60),
+            local_offsets: None,
             long_poll: Duration::from_secs(15),
             rebalance_period: Duration::from_secs(20),
             persist_period: Duration::from_secs(5),
@@ -94,44 +125,20 @@ impl Default for PushOptions {
     }
 }
 
+/// The instance part of a broadcast consumer's client id, which must be the same when it is started again.
+const BROADCAST_INSTANCE: &str = "DEFAULT";
+
 /// A member of a consumer group. Dropping it stops it without committing what it did last; see
 /// [`PushConsumer::shutdown`].
 pub struct PushConsumer {
-    shared: Arc<Shared>,
+    member: Arc<Member>,
     own_client: bool,
-}
-
-type Handler = Box<dyn Fn(Vec<Received>) -> BoxFuture<'static, ConsumeResult> + Send + Sync>;
-
-pub(crate) struct Shared {
-    pub(crate) client: Client,
-    pub(crate) group: String,
-    pub(crate) options: PushOptions,
-    pub(crate) handler: Handler,
-    /// By topic; the group's retry topic among them.
-    pub(crate) subscriptions: Mutex<BTreeMap<String, Subscription>>,
-    /// The queues that are this member's now.
-    pub(crate) queues: Mutex<BTreeMap<Queue, Assigned>>,
-    /// Queues are to be shared out anew.
-    pub(crate) wake: Arc<Notify>,
-    /// One for each call of the handler that may run.
-    pub(crate) permits: Semaphore,
-    /// The calls that run or wait.
-    pub(crate) calls: TaskTracker,
-    pub(crate) tasks: Tasks,
-    clock: Clock,
-}
-
-#[derive(Clone)]
-pub(crate) struct Assigned {
-    pub(crate) process: Arc<ProcessQueue>,
-    /// Stops its pull loop.
-    pub(crate) stop: CancellationToken,
 }
 
 impl PushConsumer {
     /// A member of `group` with a client of its own, which wants what `subscriptions` say.
-    /// A handler that panics counts as [`ConsumeResult::Later`].
+    /// A handler that panics counts as [`ConsumeResult::Later`]. A broadcast group's client is `ip@DEFAULT` unless the
+    /// settings name another instance: several on one machine each need a name of their own.
     ///
     /// # Errors
     /// If a name is none, or no name server answers. A topic that does not exist yet is waited for.
@@ -146,7 +153,8 @@ impl PushConsumer {
         F: Future<Output = ConsumeResult> + Send + 'static,
     {
         check_group(group)?;
-        let client = Client::start(config)?;
+        let instance = config.instance.clone().or_else(|| options.broadcast.then(|| BROADCAST_INSTANCE.to_owned()));
+        let client = Client::start(ClientConfig { instance, ..config })?;
         let mut consumer = Self::on(&client, group, subscriptions, options, handler).await?;
         consumer.own_client = true;
         Ok(consumer)
@@ -167,125 +175,47 @@ impl PushConsumer {
         F: Future<Output = ConsumeResult> + Send + 'static,
     {
         check_group(group)?;
-        let clock = Clock::System;
-        let mut wanted = BTreeMap::new();
-        let retry = Subscription::tags(&retry_topic(group), "*", 0);
-        for subscription in subscriptions.into_iter().chain([retry]) {
-            check_topic(&subscription.topic)?;
-            let subscription = Subscription { sub_version: clock.now_ms(), ..subscription };
-            match client.route(&subscription.topic).await {
-                Ok(_) | Err(Error::TopicNotFound { .. }) => {}
-                Err(error) => return Err(error),
+        let handler = Box::new(move |messages| Box::pin(handler(messages)) as _);
+        let positions = match options.broadcast {
+            false => Positions::Brokers,
+            true => {
+                let folder = options.local_offsets.clone().map_or_else(local_offsets::default_directory, Ok)?;
+                Positions::local(LocalOffsets::open(&folder, client.id(), group)?)
             }
-            wanted.insert(subscription.topic.clone(), subscription);
+        };
+        // What fails in a broadcast group does not come again.
+        let retry = (!options.broadcast).then(|| Subscription::tags(&retry_topic(group), "*", 0));
+        let member = Arc::new(Member::new(client, group, options, Delivery::Handler(handler), positions));
+        for subscription in subscriptions.into_iter().chain(retry) {
+            member.subscribe(subscription).await?;
         }
-        let shared = Arc::new(Shared {
-            client: client.clone(),
-            group: group.to_owned(),
-            handler: Box::new(move |messages| Box::pin(handler(messages))),
-            subscriptions: Mutex::new(wanted),
-            queues: Mutex::default(),
-            wake: Arc::default(),
-            permits: Semaphore::new(options.concurrency.max(1)),
-            calls: TaskTracker::new(),
-            tasks: Tasks::default(),
-            options,
-            clock,
-        });
-        client.shared().groups.join_as_consumer(shared.consumer_data(), shared.wake.clone())?;
-        shared.tasks.spawn("rebalance", rebalance::run(shared.clone()));
-        shared.tasks.spawn("persist positions", persist_regularly(shared.clone()));
-        Ok(Self { shared, own_client: false })
+        member.join()?;
+        Ok(Self { member, own_client: false })
     }
 
     /// The queues that are this member's now, in order.
     pub fn assigned(&self) -> Vec<Queue> {
-        self.shared.queues.lock().keys().cloned().collect()
+        self.member.queues.lock().keys().cloned().collect()
     }
 
     /// The client it stands on.
     pub fn client(&self) -> &Client {
-        &self.shared.client
+        &self.member.client
     }
 
     /// Stops pulling, lets the calls of the handler that run end, at most `within`, commits the positions, and leaves
     /// the group. Returns whether all calls ended and every position was committed.
     pub async fn shutdown(&self, within: Duration) -> bool {
-        let shared = &self.shared;
-        // Stops the pull loops, and the calls that have not begun.
-        shared.tasks.shutdown().cancel();
-        shared.calls.close();
-        let ended = tokio::time::timeout(within, shared.calls.wait()).await.is_ok();
-        shared.tasks.stop(within).await;
-        let committed = shared.persist_all().await;
-        shared.client.shared().groups.leave_as_consumer(&shared.group);
-        shared.client.unregister(None, Some(&shared.group)).await;
+        let well = self.member.leave(within).await;
         if self.own_client {
-            shared.client.shutdown().await;
+            self.member.client.shutdown().await;
         }
-        ended && committed
+        well
     }
 }
 
 impl Drop for PushConsumer {
     fn drop(&mut self) {
-        self.shared.tasks.shutdown().cancel();
-        self.shared.client.shared().groups.leave_as_consumer(&self.shared.group);
-    }
-}
-
-impl Shared {
-    pub(crate) fn is_stopping(&self) -> bool {
-        self.tasks.shutdown().is_cancelled()
-    }
-
-    pub(crate) fn room(&self) -> Room {
-        let PushOptions { max_waiting, max_waiting_bytes, max_span, .. } = self.options;
-        Room { messages: max_waiting, bytes: max_waiting_bytes, span: max_span }
-    }
-
-    /// The subscriptions have a new version: what the member reads has changed.
-    pub(crate) fn renew_subscriptions(&self) {
-        let now_ms = self.clock.now_ms();
-        self.subscriptions.lock().values_mut().for_each(|subscription| subscription.sub_version = now_ms);
-        self.client.shared().groups.update_consumer(self.consumer_data());
-    }
-
-    fn consumer_data(&self) -> ConsumerData {
-        ConsumerData {
-            consume_from_where: match self.options.start_from {
-                StartFrom::Last => ConsumeFrom::LastOffset,
-                StartFrom::First => ConsumeFrom::FirstOffset,
-                StartFrom::Time(_) => ConsumeFrom::Timestamp,
-            },
-            consume_type: ConsumeType::Passively,
-            group_name: self.group.clone(),
-            message_model: MessageModel::Clustering,
-            subscription_data_set: self.subscriptions.lock().values().cloned().collect(),
-            unit_mode: false,
-        }
-    }
-
-    /// Tells the brokers every position they do not know yet. Returns whether all took it.
-    async fn persist_all(&self) -> bool {
-        let queues = self.queues.lock().clone();
-        let told = queues.iter().map(|(queue, assigned)| self.persist(queue, assigned));
-        join_all(told).await.into_iter().all(|told| told)
-    }
-
-    /// Tells the broker a queue's position. Returns whether it took it.
-    pub(crate) async fn persist(&self, queue: &Queue, assigned: &Assigned) -> bool {
-        let told = assigned.process.persist(&self.client, &self.group, queue).await;
-        if let Err(error) = &told {
-            tracing::warn!(group = self.group, %queue, %error, "a position was not committed");
-        }
-        told.is_ok()
-    }
-}
-
-async fn persist_regularly(shared: Arc<Shared>) {
-    let shutdown = shared.tasks.shutdown().clone();
-    while shutdown.run_until_cancelled(tokio::time::sleep(shared.options.persist_period)).await.is_some() {
-        shared.persist_all().await;
+        self.member.abandon();
     }
 }

@@ -4,11 +4,10 @@
 //! Source: `RebalanceImpl`, `RebalancePushImpl` of Apache RocketMQ.
 
 use crate::{
-    allocate,
     client::{Client, malformed},
     error::Error,
-    pull_loop,
-    push::{Assigned, Shared},
+    groups::Reset,
+    member::Member,
     route::Queue,
 };
 use protocol::{
@@ -17,45 +16,48 @@ use protocol::{
     heartbeat::{GroupMembers, GroupOf},
 };
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use tokio::sync::mpsc;
 
 /// How soon to look again for a topic or for members that are missing; twice as long each time.
 const SOON: Duration = Duration::from_secs(1);
 
 /// Shares out queues until the consumer stops.
-pub(crate) async fn run(shared: Arc<Shared>) {
-    let shutdown = shared.tasks.shutdown().clone();
-    let period = shared.options.rebalance_period;
+pub(crate) async fn run(member: Arc<Member>, mut resets: mpsc::UnboundedReceiver<Reset>) {
+    let shutdown = member.tasks.shutdown().clone();
+    let period = member.options.rebalance_period;
     let mut soon = SOON;
     // The brokers must know this member before they can name it.
-    shutdown.run_until_cancelled(shared.client.heartbeat()).await;
+    shutdown.run_until_cancelled(member.client.heartbeat()).await;
     loop {
-        let Some(complete) = shutdown.run_until_cancelled(share_out(&shared)).await else { return };
+        let Some(complete) = shutdown.run_until_cancelled(share_out(&member)).await else { return };
         let pause = if complete { period } else { soon.min(period) };
         soon = if complete { SOON } else { (soon * 2).min(period) };
         tokio::select! {
             () = shutdown.cancelled() => return,
-            () = shared.wake.notified() => {}
+            () = member.wake.notified() => {}
+            // The queues are taken anew at once.
+            Some(reset) = resets.recv() => member.reset(&reset).await,
             () = tokio::time::sleep(pause) => {}
         }
     }
 }
 
 /// Returns whether every topic and every list of members was there.
-async fn share_out(shared: &Arc<Shared>) -> bool {
-    let topics: Vec<String> = shared.subscriptions.lock().keys().cloned().collect();
+async fn share_out(member: &Arc<Member>) -> bool {
+    let topics: Vec<String> = member.subscriptions.lock().keys().cloned().collect();
     let (mut complete, mut changed) = (true, false);
     for topic in &topics {
-        match queues_of_me(shared, topic).await {
-            Ok(Some(mine)) => changed |= assign(shared, topic, mine).await,
+        match queues_of_me(member, topic).await {
+            Ok(Some(mine)) => changed |= assign(member, topic, mine).await,
             Ok(None) => complete = false,
             Err(error) => {
                 // A retry topic comes into being after the first heartbeat.
-                tracing::debug!(group = shared.group, topic, %error, "keeps the queues it has");
+                tracing::debug!(group = member.group, topic, %error, "keeps the queues it has");
                 complete = false;
             }
         }
     }
-    let dropped: Vec<Queue> = shared
+    let dropped: Vec<Queue> = member
         .queues
         .lock()
         .keys()
@@ -63,25 +65,28 @@ async fn share_out(shared: &Arc<Shared>) -> bool {
         .cloned()
         .collect();
     for queue in &dropped {
-        release(shared, queue).await;
+        member.release(queue).await;
     }
     if changed || !dropped.is_empty() {
-        shared.renew_subscriptions();
-        shared.client.heartbeat().await;
+        member.renew_subscriptions();
+        member.client.heartbeat().await;
     }
     complete
 }
 
 /// This member's queues of a topic; `None` if the brokers do not know this member yet.
-async fn queues_of_me(shared: &Shared, topic: &str) -> Result<Option<Vec<Queue>>, Error> {
-    let route = shared.client.route(topic).await?;
-    let mut members = shared.client.members(&shared.group, topic).await?;
+async fn queues_of_me(member: &Member, topic: &str) -> Result<Option<Vec<Queue>>, Error> {
+    let route = member.client.route(topic).await?;
+    if member.options.broadcast {
+        return Ok(Some(route.readable().to_vec()));
+    }
+    let mut members = member.client.members(&member.group, topic).await?;
     members.sort_unstable();
-    let me = shared.client.id();
+    let me = member.client.id();
     if !members.iter().any(|member| member == me) {
         return Ok(None);
     }
-    Ok(Some(allocate::averagely(route.readable(), &members, me)))
+    member.options.allocation.share(topic, route.readable(), &members, me).map(Some)
 }
 
 impl Client {
@@ -114,29 +119,18 @@ impl Client {
 }
 
 /// Makes `mine` the queues of the topic that this member reads. Returns whether that is a change.
-async fn assign(shared: &Arc<Shared>, topic: &str, mine: Vec<Queue>) -> bool {
+async fn assign(member: &Arc<Member>, topic: &str, mine: Vec<Queue>) -> bool {
     let mine: BTreeSet<Queue> = mine.into_iter().collect();
-    let had: BTreeSet<Queue> = shared.queues.lock().keys().filter(|queue| *queue.topic == *topic).cloned().collect();
+    let had: BTreeSet<Queue> = member.queues.lock().keys().filter(|queue| *queue.topic == *topic).cloned().collect();
     for queue in had.difference(&mine) {
-        release(shared, queue).await;
+        member.release(queue).await;
     }
     for queue in mine.difference(&had) {
-        let stop = shared.tasks.shutdown().child_token();
-        let assigned = Assigned { process: Arc::default(), stop };
-        shared.queues.lock().insert(queue.clone(), assigned.clone());
-        shared.tasks.spawn("pull", pull_loop::run(shared.clone(), queue.clone(), assigned));
+        member.take(queue.clone(), None);
     }
     let changed = mine != had;
     if changed {
-        tracing::info!(group = shared.group, topic, had = had.len(), has = mine.len(), "queues were shared out anew");
+        tracing::info!(group = member.group, topic, had = had.len(), has = mine.len(), "queues were shared out anew");
     }
     changed
-}
-
-/// Gives a queue up: what is consumed of it is committed, what is being consumed will come to its next reader.
-async fn release(shared: &Shared, queue: &Queue) {
-    let Some(assigned) = shared.queues.lock().remove(queue) else { return };
-    assigned.stop.cancel();
-    assigned.process.drop_queue();
-    shared.persist(queue, &assigned).await;
 }

@@ -15,10 +15,12 @@ use bytes::Bytes;
 use protocol::{
     Command,
     code::{request, response},
-    properties::{MAX_PROPERTIES_LEN, TRANSACTION_PREPARED, UNIQUE_KEY, WAIT_STORE_MSG_OK},
+    properties::{
+        MAX_PROPERTIES_LEN, MAX_RECONSUME_TIMES, RECONSUME_TIME, TRANSACTION_PREPARED, UNIQUE_KEY, WAIT_STORE_MSG_OK,
+    },
     record::SysFlag,
     send::SendHeader,
-    topic::{AUTO_CREATE_TOPIC, check_topic, is_closed_to_clients},
+    topic::{AUTO_CREATE_TOPIC, RETRY_PREFIX, check_topic, is_closed_to_clients},
 };
 use std::sync::Arc;
 
@@ -83,6 +85,9 @@ pub(crate) struct Ready {
     sys_flag: i32,
     properties: Properties,
     born_ms: i64,
+    reconsume_times: i32,
+    max_reconsume_times: Option<i32>,
+    batch: bool,
 }
 
 /// What a message may be, and when it is compressed.
@@ -118,6 +123,17 @@ impl Ready {
         if properties.get(WAIT_STORE_MSG_OK).is_none() {
             properties.put(WAIT_STORE_MSG_OK, "true");
         }
+        let (mut reconsume_times, mut max_reconsume_times) = (0, None);
+        if topic.starts_with(RETRY_PREFIX) {
+            // In a retry topic these stand in the header.
+            let mut take = |name: &str| {
+                let value = properties.get(name).and_then(|value| value.parse().ok());
+                properties.remove(name);
+                value
+            };
+            reconsume_times = take(RECONSUME_TIME).unwrap_or(0);
+            max_reconsume_times = take(MAX_RECONSUME_TIMES);
+        }
         let len = properties.as_str().len();
         if len > MAX_PROPERTIES_LEN {
             return Err(Error::TooLarge { what: "property string", len, max: MAX_PROPERTIES_LEN });
@@ -130,7 +146,44 @@ impl Ready {
         if squeezed.is_some() {
             sys_flag |= SysFlag::COMPRESSED;
         }
-        Ok(Self { topic, message_id, body: squeezed.unwrap_or(body), flag, sys_flag, properties, born_ms: now_ms })
+        Ok(Self {
+            topic,
+            message_id,
+            body: squeezed.unwrap_or(body),
+            flag,
+            sys_flag,
+            properties,
+            born_ms: now_ms,
+            reconsume_times,
+            max_reconsume_times,
+            batch: false,
+        })
+    }
+
+    /// A batch that begins with this message.
+    pub(crate) fn into_batch(self, properties: Properties) -> Self {
+        Self { properties, flag: 0, batch: true, ..self }
+    }
+
+    pub(crate) fn with_body(self, body: Bytes) -> Self {
+        Self { body, ..self }
+    }
+
+    pub(crate) fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    pub(crate) fn flag(&self) -> i32 {
+        self.flag
+    }
+
+    pub(crate) fn properties(&self) -> &Properties {
+        &self.properties
+    }
+
+    /// What it is sent as.
+    fn code(&self) -> i32 {
+        if self.batch { request::SEND_BATCH_MESSAGE } else { request::SEND_MESSAGE_V2 }
     }
 
     /// The request that stores the message in `queue`.
@@ -145,12 +198,12 @@ impl Ready {
             born_ms: self.born_ms,
             flag: self.flag,
             properties: self.properties.as_str(),
-            reconsume_times: 0,
+            reconsume_times: self.reconsume_times,
             unit_mode: false,
-            batch: false,
-            max_reconsume_times: None,
+            batch: self.batch,
+            max_reconsume_times: self.max_reconsume_times,
         };
-        let mut request = Command::request(request::SEND_MESSAGE_V2);
+        let mut request = Command::request(self.code());
         request.fields = header.write(&queue.broker);
         request.body = self.body.clone().into();
         request
@@ -158,16 +211,16 @@ impl Ready {
 
     /// What the broker's answer says.
     pub(crate) fn result(&self, addr: &str, queue: &Queue, answer: Command) -> Result<SendResult, Error> {
-        const ASKED: i32 = request::SEND_MESSAGE_V2;
+        let asked = self.code();
         let Some(status) = SendStatus::from_code(answer.code) else {
-            return Err(refused(addr, ASKED, answer));
+            return Err(refused(addr, asked, answer));
         };
-        let field = |name: &str| answer.fields.get(name).ok_or_else(|| malformed(addr, ASKED, format!("no {name}")));
+        let field = |name: &str| answer.fields.get(name).ok_or_else(|| malformed(addr, asked, format!("no {name}")));
         let number = |name: &str| {
             let text = field(name)?;
-            text.parse::<i64>().map_err(|_| malformed(addr, ASKED, format!("{name} is {text:?}")))
+            text.parse::<i64>().map_err(|_| malformed(addr, asked, format!("{name} is {text:?}")))
         };
-        let id = i32::try_from(number("queueId")?).map_err(|_| malformed(addr, ASKED, "queueId is out of range"))?;
+        let id = i32::try_from(number("queueId")?).map_err(|_| malformed(addr, asked, "queueId is out of range"))?;
         Ok(SendResult {
             status,
             message_id: self.message_id.clone(),
@@ -243,6 +296,15 @@ mod tests {
         assert_eq!(compression::unfold(&request.body.to_bytes(), SysFlag(1)).unwrap(), body);
         let small = ready(Message::new("T", body.slice(1..))).unwrap();
         assert_eq!(small.request("G", &Queue::new("T", "b", 0)).fields.get("f"), Some("0"));
+    }
+
+    #[test]
+    fn a_message_for_a_retry_topic_tells_its_times_in_the_header() {
+        let message = Message::new("%RETRY%G", "x").with_property(RECONSUME_TIME, "4").unwrap();
+        let ready = ready(message.with_property(MAX_RECONSUME_TIMES, "16").unwrap()).unwrap();
+        let request = ready.request("P", &Queue::new("%RETRY%G", "b", 0));
+        assert_eq!(["j", "l"].map(|name| request.fields.get(name)), [Some("4"), Some("16")]);
+        assert!(!request.fields.get("i").unwrap().contains("RECONSUME"));
     }
 
     #[test]

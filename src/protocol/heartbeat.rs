@@ -73,7 +73,7 @@ fn loose_i64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error
 }
 
 /// A list that some clients write as null.
-fn loose_list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+pub(crate) fn loose_list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
@@ -166,6 +166,12 @@ impl Subscription {
             tags_set: tags.into_iter().map(str::to_owned).collect(),
             topic: topic.to_owned(),
         }
+    }
+
+    /// Messages whose properties an expression is true of; see [`crate::sql92`]. It is kept as text: the broker reads it,
+    /// and says what is wrong with it.
+    pub fn sql(topic: &str, expression: &str) -> Self {
+        Self::of_type(topic, expression, Some(SQL92), 0)
     }
 
     /// Reads an expression of any type; SQL92 is kept as text.

@@ -7,14 +7,18 @@ pub mod frame;
 pub mod heartbeat;
 pub mod inspect;
 mod json;
+pub mod lock;
 pub mod loose_json;
+pub mod offset_table;
 pub mod pop;
 pub mod properties;
 pub mod pull;
 pub mod record;
 pub mod registration;
+pub mod reset;
 pub mod route;
 pub mod send;
+pub mod sql92;
 pub mod topic;
 pub mod whole_crc;
 

@@ -58,6 +58,8 @@ names! {
     TRANSACTION_PREPARED_QUEUE_OFFSET = "TRAN_PREPARED_QUEUE_OFFSET";
     /// CRC of the whole record, in brokers of Apache RocketMQ 5 that are asked to write it.
     CRC32 = "__CRC32#";
+    /// What messages that keep their order have in common.
+    SHARDING_KEY = "__SHARDINGKEY";
     /// Instance of a shared cluster.
     INSTANCE_ID = "INSTANCE_ID";
     /// Which request a reply belongs to.

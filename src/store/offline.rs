@@ -27,16 +27,17 @@ pub use repair::{RepairStep, Repaired};
 pub use verify::VerifyRules;
 pub use walk::Damage;
 
-use crate::{
-    StoreConfig, StoreError,
-    deleted::Deleted,
-    disk_read::{self, disk},
-    queue_files::QueueSpace,
-};
+use crate::{StoreConfig, StoreError, deleted::Deleted, queue_files::QueueSpace, store_lock};
+use base::Disk;
 use std::path::Path;
 
 /// The largest file of a log or a queue, in bytes.
 const MAX_SIZE: u64 = i32::MAX as u64;
+
+/// The disk as it is: the offline tools know no other.
+fn disk() -> Disk {
+    Disk::default()
+}
 
 /// How a store directory was left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,11 +84,11 @@ impl Offline {
     /// # Errors
     /// [`StoreError::Damaged`] if there is no store; what the system says; a value of `config` that makes no sense.
     pub fn open(config: StoreConfig) -> Result<Self, StoreError> {
-        let there = disk_read::is_dir(&config.commit_log_path())
-            || disk_read::is_dir(&config.queue_path())
-            || disk_read::is_dir(&config.root_dir.join("config"));
+        let there = config.commit_log_path().is_dir()
+            || config.queue_path().is_dir()
+            || config.root_dir.join("config").is_dir();
         if !there {
-            let what = match disk_read::is_dir(&config.root_dir) {
+            let what = match config.root_dir.is_dir() {
                 true => "this is no store: it has none of commitlog, consumequeue and config",
                 false => "there is no such directory",
             };
@@ -132,7 +133,7 @@ impl Offline {
 }
 
 fn state(root_dir: &Path) -> Result<State, StoreError> {
-    if let Some(pid) = disk_read::locked_by(&root_dir.join("lock"))? {
+    if let Some(pid) = store_lock::locked_by(&disk(), root_dir.join("lock"))? {
         return Ok(State::InUse { pid: pid.or(pid_in_abort(root_dir)?) });
     }
     match disk().read_small(&StoreConfig::abort_path(root_dir))? {

@@ -79,6 +79,14 @@ pub(crate) fn look(bytes: &[u8]) -> Found<'_> {
     }
 }
 
+/// The property string of a record; `None` if it is none, or not whole.
+pub fn properties(record: &[u8]) -> Option<Cow<'_, str>> {
+    match look(record) {
+        Found::Record(view) => Some(view.properties()),
+        Found::Blank | Found::Nothing(_) | Found::Short { .. } => None,
+    }
+}
+
 fn split(bytes: &[u8]) -> Option<RecordView<'_>> {
     let flag = SysFlag(i32_at(bytes, 36));
     let host_len = |bit| if flag.has(bit) { 20 } else { 8 };
@@ -156,6 +164,16 @@ impl<'a> RecordView<'a> {
 
     pub fn topic(&self) -> Cow<'a, str> {
         String::from_utf8_lossy(self.topic)
+    }
+
+    /// Whether that is its topic; told without looking whether the topic is UTF-8.
+    pub fn is_of(&self, topic: &str) -> bool {
+        self.topic == topic.as_bytes()
+    }
+
+    /// The bytes of its properties.
+    pub fn property_bytes(&self) -> &'a [u8] {
+        self.properties
     }
 
     pub fn properties(&self) -> Cow<'a, str> {

@@ -41,6 +41,20 @@ fn ali_ons_push_consumer_gets_its_tag_and_no_other() {
 }
 
 #[test]
+fn ali_ons_push_consumer_gets_what_its_sql92_expression_describes() {
+    let Some(client) = ali_ons() else { return };
+    let cluster = Cluster::single();
+    cluster.topic("J");
+    for (prefix, property) in [("s", "size=3"), ("l", "size=30"), ("x", "size=XL")] {
+        let sending = ["--topic", "J", "--group", "p", "--count", "4", "--tags", "red,green", "--property", property];
+        client.run(&cluster, "send", &[&sending[..], &["--prefix", prefix]].concat());
+    }
+    let sql = "size IS NOT NULL AND size BETWEEN 10 AND 40 AND TAGS IN ('green')";
+    let got = messages(&client.run(&cluster, "push", &["--topic", "J", "--group", "c", "--sql", sql, "--expect", "2"]));
+    assert_eq!(distinct(&got, "body"), ["l1", "l3"]);
+}
+
+#[test]
 fn ali_ons_reads_back_a_body_that_it_compressed() {
     let Some(client) = ali_ons() else { return };
     let cluster = Cluster::single();

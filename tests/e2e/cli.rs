@@ -101,6 +101,31 @@ fn consume_without_an_end_prints_what_comes_as_it_comes() {
 }
 
 #[test]
+fn consume_takes_an_sql92_expression_alone_and_in_a_group() {
+    let cluster = Cluster::single();
+    cluster.rmq(&["topic", "create", "T", "--queues", "1"]).ok();
+    let send = |body, size| drop(cluster.rmq(&["produce", "T", "-m", body, "-H", &format!("size={size}")]).ok());
+    ["small", "medium", "large"].iter().zip(["3", "7", "30"]).for_each(|(body, size)| send(body, size));
+    let consumed = |args: &[&str]| cluster.rmq(&[&["consume", "T", "-e"], args].concat()).ok().stdout;
+    assert_eq!(consumed(&["--sql", "size >= 7"]), "medium\nlarge\n");
+    assert_eq!(consumed(&["--sql", "size = 3 OR body IS NOT NULL", "--group", "once"]), "small\n");
+    assert_eq!(consumed(&["--sql", "TRUE", "--group", "once"]), "", "the group has passed the others");
+    let live = ["consume", "T", "--sql", "size > 5 AND size < 10", "--group", "g"];
+    let mut waiting = Background::start("rmq consume", &mut cluster.command(&live));
+    waiting.wait_for("medium\n");
+    send("huge", "300");
+    send("fitting", "9");
+    waiting.wait_for("fitting\n");
+    assert!(waiting.signal(rustix::process::Signal::INT).success(), "{}", waiting.log());
+    assert!(!waiting.log().contains("huge"), "{}", waiting.log());
+    cluster.rmq(&["consume", "T", "-e", "--sql", "size >"]).exit(2).says(&["column 7", "expected a property"]);
+
+    let cluster = Cluster::with("enablePropertyFilter=false\n");
+    cluster.rmq(&["produce", "T", "-m", "x"]).ok();
+    cluster.rmq(&["consume", "T", "-e", "--sql", "TRUE"]).exit(1).says(&["enablePropertyFilter"]);
+}
+
+#[test]
 fn a_restart_keeps_messages_topics_and_offsets() {
     let mut cluster = Cluster::single();
     cluster.rmq(&["topic", "create", "T"]).ok();

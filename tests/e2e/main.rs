@@ -5,6 +5,7 @@
 
 mod ali_ons;
 mod binary_header;
+mod broadcast;
 mod cli;
 mod clients;
 mod cluster;
@@ -20,6 +21,7 @@ mod kill;
 mod ledger;
 mod lone;
 mod mixed;
+mod ordered;
 mod pop;
 mod process;
 mod readme;

@@ -4,6 +4,7 @@
 
 use rustix::process::{Pid, Signal, kill_process};
 use std::{
+    fs::File,
     io::{BufRead, BufReader, Read, Write},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Condvar, Mutex, mpsc},
@@ -154,12 +155,25 @@ impl Background {
         Self::start_with(self.name, command, self.log.clone())
     }
 
+    /// Starts `command`, which writes to the end of `file`, perhaps beside others; its standard error becomes the log.
+    pub fn start_into(name: &'static str, command: &mut Command, file: File) -> Self {
+        Self::spawn(name, command, Some(file), Arc::default())
+    }
+
     fn start_with(name: &'static str, command: &mut Command, log: Arc<Log>) -> Self {
+        Self::spawn(name, command, None, log)
+    }
+
+    fn spawn(name: &'static str, command: &mut Command, file: Option<File>, log: Arc<Log>) -> Self {
         let (reader, writer) = std::io::pipe().expect("the system has pipes");
         let line = format!("{command:?}");
+        let stdout = match file {
+            Some(file) => Stdio::from(file),
+            None => writer.try_clone().expect("the pipe is open").into(),
+        };
         let child = command
             .stdin(Stdio::null())
-            .stdout(writer.try_clone().expect("the pipe is open"))
+            .stdout(stdout)
             .stderr(writer)
             .spawn()
             .unwrap_or_else(|error| panic!("{line}: {error}"));

@@ -37,7 +37,7 @@ pub fn take(broker: &Broker, asked: &Asked, reading: &Reading, popped: &mut Popp
             |offset| before.iter().flat_map(|before| &before.messages).any(|old| old.done && old.offset == offset);
         let spec = PullSpec { topic, queue_id: *queue_id, offset: begin, max_messages: room };
         let pulled = broker.store().pull(&spec, |entry, record| {
-            asked.wants(entry.tag_hash, record) && !places(record).first().is_some_and(|place| done(place.0))
+            asked.wants(entry, record) && !places(record).first().is_some_and(|place| done(place.0))
         });
         let next = pulled.next_offset;
         if pulled.status != PullStatus::Found {

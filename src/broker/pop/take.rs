@@ -126,7 +126,7 @@ impl Popped {
                 return Ok(());
             }
             let spec = PullSpec { topic, queue_id: *queue_id, offset: begin, max_messages: room };
-            let pulled = store.pull(&spec, |entry, record| asked.wants(entry.tag_hash, record));
+            let pulled = store.pull(&spec, |entry, record| asked.wants(entry, record));
             let next = pulled.next_offset;
             if pulled.status != PullStatus::Found {
                 if pulled.status == PullStatus::Unreadable || next == begin {

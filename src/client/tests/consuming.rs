@@ -4,10 +4,11 @@
 mod stand_in;
 
 use client::{
-    ClientConfig, ConsumeResult, Message, Producer, PushConsumer, PushOptions, Queue, Received, StartFrom, Subscription,
+    ClientConfig, ConsumeResult, Message, Mode, Producer, PushConsumer, PushOptions, Queue, Received, StartFrom,
+    Subscription,
 };
 use parking_lot::Mutex;
-use protocol::topic::retry_topic;
+use protocol::{lock::QueueName, topic::retry_topic};
 use stand_in::{Cluster, nobody, until};
 use std::{
     collections::BTreeSet,
@@ -171,10 +172,13 @@ async fn a_message_for_later_comes_again_through_the_retry_topic() {
 }
 
 #[tokio::test]
-async fn a_message_that_the_broker_does_not_take_back_is_tried_again_here() {
+async fn a_message_that_no_broker_takes_back_is_tried_again_here() {
     let cluster = Cluster::start(&["a"]).await;
     cluster.create("T", 1);
-    cluster.brokers[0].state.lock().refuse_send_back = true;
+    {
+        let mut state = cluster.brokers[0].state.lock();
+        (state.refuse_send_back, state.refuse_retries) = (true, true);
+    }
     send(&cluster, 0..2).await;
     let tries = AtomicUsize::new(0);
     let handle = move |message: &Received| {
@@ -187,6 +191,56 @@ async fn a_message_that_the_broker_does_not_take_back_is_tried_again_here() {
     until("it succeeded in the end", || committed(&cluster) == 2).await;
     assert_eq!(bodies(&seen), [0, 0, 0, 1]);
     assert!(consumer.shutdown(SOON).await);
+}
+
+#[tokio::test]
+async fn a_message_that_its_broker_does_not_take_back_is_sent_to_the_retry_topic_as_a_new_one() {
+    let cluster = Cluster::start(&["a"]).await;
+    cluster.create("T", 1);
+    cluster.brokers[0].state.lock().refuse_send_back = true;
+    send(&cluster, 0..2).await;
+    let handle = |message: &Received| match (&message.body[..], message.reconsume_times) {
+        (b"0", 0) => ConsumeResult::Later,
+        _ => ConsumeResult::Success,
+    };
+    let (consumer, seen) = member_that(&cluster, options(), handle).await;
+    until("it came again", || seen.lock().len() == 3).await;
+    let again = seen.lock().iter().find(|message| message.reconsume_times == 1).cloned().unwrap();
+    assert_eq!((&*again.topic, &*again.queue.topic, &again.body[..]), ("T", &*retry_topic("G"), &b"0"[..]));
+    let first = seen.lock().iter().find(|message| message.body == again.body).unwrap().message_id();
+    let properties = ["UNIQ_KEY", "ORIGIN_MESSAGE_ID", "RETRY_TOPIC", "DELAY", "RECONSUME_TIME", "MAX_RECONSUME_TIMES"];
+    let properties = properties.map(|name| again.properties.get(name));
+    assert_eq!(properties, [Some(&*first), Some(&first), Some("T"), Some("3"), None, None]);
+    assert!(consumer.shutdown(SOON).await);
+    assert_eq!(committed(&cluster), 2);
+}
+
+#[tokio::test]
+async fn a_call_that_takes_too_long_gives_its_message_back_and_the_position_moves_on() {
+    let cluster = Cluster::start(&["a"]).await;
+    cluster.create("T", 1);
+    send(&cluster, 0..3).await;
+    let config = ClientConfig::new(&cluster.names);
+    let impatient = PushOptions { consume_timeout: Duration::from_millis(50), ..options() };
+    let again = Arc::new(AtomicUsize::new(0));
+    let consumer = PushConsumer::start(config, "G", [Subscription::tags("T", "*", 0)], impatient, {
+        let again = again.clone();
+        move |messages: Vec<Received>| {
+            let again = again.clone();
+            async move {
+                match (&messages[0].body[..], messages[0].reconsume_times) {
+                    (b"1", 0) => std::future::pending::<()>().await,
+                    (b"1", times) => again.store(times as usize, Ordering::Relaxed),
+                    _ => {}
+                }
+                ConsumeResult::Success
+            }
+        }
+    });
+    let consumer = consumer.await.unwrap();
+    until("it came again", || again.load(Ordering::Relaxed) == 1).await;
+    until("the position moved on", || committed(&cluster) == 3).await;
+    assert!(!consumer.shutdown(Duration::from_millis(20)).await, "a call still runs");
 }
 
 #[tokio::test]
@@ -217,6 +271,25 @@ async fn a_position_that_does_not_exist_is_corrected() {
     until("what there is came", || committed(&cluster) == 6).await;
     assert_eq!(bodies(&seen), [4, 5]);
     assert!(consumer.shutdown(SOON).await);
+}
+
+#[tokio::test]
+async fn a_group_goes_on_where_a_broker_says() {
+    for mode in [Mode::Concurrent, Mode::Ordered] {
+        let cluster = Cluster::start(&["a"]).await;
+        cluster.create("T", 1);
+        send(&cluster, 0..6).await;
+        let slowly = PushOptions { mode, rebalance_period: Duration::from_secs(3600), ..options() };
+        let (consumer, seen) = member(&cluster, slowly).await;
+        until("all came", || committed(&cluster) == 6).await;
+        let queue = QueueName { broker_name: "a".into(), queue_id: 0, topic: "T".into() };
+        cluster.brokers[0].reset("G", "T", [(queue.clone(), 4)].into());
+        until("the last two came again", || seen.lock().len() == 8).await;
+        cluster.brokers[0].reset("G", "other", [(QueueName { topic: "other".into(), ..queue }, 0)].into());
+        until("it is committed", || committed(&cluster) == 6).await;
+        assert!(consumer.shutdown(SOON).await);
+        assert_eq!(bodies(&seen), [0, 1, 2, 3, 4, 4, 5, 5], "{mode:?}");
+    }
 }
 
 #[tokio::test]

@@ -4,8 +4,8 @@
 //! verification can tell old damage, which nothing can be done about, from new:
 //! `{"damaged":[{"from":4096,"to":4396,"what":"…","record_crc":null}]}`.
 
-use super::walk::Damage;
-use crate::{StoreError, disk_read::disk, view::RecordView};
+use super::{disk, walk::Damage};
+use crate::{StoreError, view::RecordView};
 use protocol::loose_json;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};

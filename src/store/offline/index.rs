@@ -1,12 +1,15 @@
 //! The index files as they lie on disk, read entry by entry from the oldest to the newest, with a look at whether each
 //! entry can be reached from its slot.
 
-use super::finding::{Findings, REPAIR};
+use super::{
+    disk,
+    finding::{Findings, REPAIR},
+};
 use crate::{
     StoreConfig, StoreError,
-    disk_read::{ReadFile, disk},
     index_file::{Geometry, Header},
 };
+use base::disk::DiskFile;
 use std::path::PathBuf;
 
 const HEADER_LEN: u64 = 40;
@@ -50,7 +53,7 @@ pub(super) fn find(config: &StoreConfig) -> Result<Vec<IndexPart>, StoreError> {
         if listed.is_dir || listed.name.len() != 17 || !listed.name.bytes().all(|byte| byte.is_ascii_digit()) {
             continue;
         }
-        let Some(file) = ReadFile::open(&listed.path)? else { continue };
+        let Some(file) = disk().open_to_read(listed.path.clone())? else { continue };
         let mut bytes = [0; HEADER_LEN as usize];
         file.read_at(0, &mut bytes)?;
         let header = Header {
@@ -78,7 +81,7 @@ pub(super) struct IndexReader {
     /// A broker changes the files meanwhile.
     in_use: bool,
     file: usize,
-    open: Option<ReadFile>,
+    open: Option<DiskFile>,
     /// The number of the next entry, and behind the last.
     number: u32,
     end: u32,
@@ -137,7 +140,7 @@ impl IndexReader {
     fn open_next(&mut self) -> Result<bool, StoreError> {
         while let Some(part) = self.parts.get(self.file) {
             if part.fits
-                && let Some(file) = ReadFile::open(&part.path)?
+                && let Some(file) = disk().open_to_read(part.path.clone())?
             {
                 (self.number, self.end) = (1, part.header.next.clamp(1, self.geometry.entries));
                 (self.bytes, self.at, self.broken) = (Vec::new(), 0, (0, 0));
@@ -228,7 +231,7 @@ impl IndexReader {
         Ok(())
     }
 
-    fn check_slots(&mut self, file: &ReadFile, findings: &mut Findings) -> Result<(), StoreError> {
+    fn check_slots(&mut self, file: &DiskFile, findings: &mut Findings) -> Result<(), StoreError> {
         if self.broken.0 > 0 {
             let (count, first) = self.broken;
             let what = format!("{count} entries break the chain of their slot, the first is entry {first}");

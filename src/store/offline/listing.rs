@@ -1,14 +1,13 @@
 //! What files a store has, what range each covers, and how full it is. Reads little of them, however large they are.
 
 use super::{
-    Offline, index,
+    Offline, disk, index,
     log::Log,
     queue::{self, Queue, QueueReader},
     tables, walk,
 };
 use crate::{
     StoreError,
-    disk_read::{self, disk},
     queue_files::{ENTRY_LEN, QueueEntry},
 };
 use std::path::PathBuf;
@@ -118,7 +117,7 @@ impl Offline {
                 to: Some(ends.used_to),
                 size: part.len,
                 used: ends.used_to - part.start,
-                allocated: disk_read::allocated(&part.path)?,
+                allocated: disk().allocated(&part.path)?,
                 entries: None,
                 first_ms: ends.first_ms,
                 last_ms: ends.last_ms,
@@ -147,7 +146,7 @@ impl Offline {
                 to: u64::try_from(header.end_physical).ok().filter(|_| filled),
                 size: part.len,
                 used: (head + u64::from(header.next) * ENTRY_LEN as u64).min(part.len),
-                allocated: disk_read::allocated(&part.path)?,
+                allocated: disk().allocated(&part.path)?,
                 entries: Some(entries.into()),
                 first_ms: filled.then_some(header.begin_ms),
                 last_ms: filled.then_some(header.end_ms),
@@ -173,7 +172,7 @@ fn queue_row(queue: Queue, per_file: i64, log: &Log) -> Result<QueueRow, StoreEr
     let size = queue.parts.iter().map(|part| part.len).sum();
     let mut allocated = 0;
     for part in &queue.parts {
-        allocated += disk_read::allocated(&part.path)?;
+        allocated += disk().allocated(&part.path)?;
     }
     let (first, end, files) = (queue.first, queue.end, queue.parts.len());
     let (path, topic, id) = (queue.dir.clone(), queue.topic.clone(), queue.id);

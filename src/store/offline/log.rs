@@ -1,10 +1,7 @@
 //! The files of a commit log as they lie there, whatever is wrong with them.
 
-use super::usual_size;
-use crate::{
-    StoreConfig, StoreError,
-    disk_read::{ReadFile, disk},
-};
+use super::{disk, usual_size};
+use crate::{StoreConfig, StoreError};
 use base::disk::Listed;
 use protocol::record::{MESSAGE_MAGIC, SysFlag};
 use std::path::{Path, PathBuf};
@@ -77,7 +74,7 @@ impl Log {
     /// When the record at `offset` was stored, ms, as its head says; `None` if none starts there.
     pub fn store_ms_at(&self, offset: u64) -> Result<Option<i64>, StoreError> {
         let Some(part) = self.part_at(offset) else { return Ok(None) };
-        let Some(file) = ReadFile::open(&part.path)? else { return Ok(None) };
+        let Some(file) = disk().open_to_read(part.path.clone())? else { return Ok(None) };
         let mut head = [0; 76];
         let count = file.read_at(offset - part.start, &mut head)?;
         let is_record = head[4..8] == MESSAGE_MAGIC.to_be_bytes() && head[28..36] == offset.to_be_bytes();

@@ -1,9 +1,8 @@
 //! The consume queues as they lie on disk, whatever is wrong with them, and reading one in order, in pieces.
 
-use super::usual_size;
+use super::{disk, usual_size};
 use crate::{
     StoreError,
-    disk_read::{ReadFile, disk},
     queue_files::{ENTRY_LEN, QueueEntry, QueueSpace},
 };
 use base::disk::Listed;
@@ -108,9 +107,9 @@ impl Queue {
 
 /// Behind the last entry of the file that is not empty; `None` if all are.
 fn last_entry(part: &QueuePart) -> Result<Option<i64>, StoreError> {
-    let Some(file) = ReadFile::open(&part.path)? else { return Ok(None) };
+    let Some(file) = disk().open_to_read(part.path.clone())? else { return Ok(None) };
     let mut buffer = vec![0; 3277 * ENTRY_LEN];
-    let mut to = file.len() / ENTRY_LEN as u64;
+    let mut to = file.size()? / ENTRY_LEN as u64;
     while to > 0 {
         let from = to.saturating_sub((buffer.len() / ENTRY_LEN) as u64);
         // Most of a file is a hole until it is full.
@@ -162,7 +161,7 @@ impl QueueReader {
         self.from = at;
         self.bytes.clear();
         let Some(part) = self.queue.part_at(at, self.per_file) else { return Ok(()) };
-        let Some(file) = ReadFile::open(&part.path)? else { return Ok(()) };
+        let Some(file) = disk().open_to_read(part.path.clone())? else { return Ok(()) };
         let count = (part.first + self.per_file - at).min(self.queue.end - at).clamp(0, self.piece as i64);
         self.bytes.resize(count as usize * ENTRY_LEN, 0);
         let read = file.read_at((at - part.first) as u64 * ENTRY_LEN as u64, &mut self.bytes)?;

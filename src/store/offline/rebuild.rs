@@ -6,6 +6,7 @@
 use super::{
     Offline,
     damage::Damages,
+    disk,
     log::Log,
     queue::{self, QueueReader},
     walk::{Damage, Seen, walk},
@@ -13,7 +14,6 @@ use super::{
 use crate::{
     StoreConfig, StoreError,
     append::names_a_folder,
-    disk_read::disk,
     fanout::Plan,
     index::Index,
     index_file::Key,

@@ -6,7 +6,7 @@
 //! the folder `repair`, and the file `abort` is there as long as something is on its way.
 
 use super::{
-    Offline, State, damage,
+    Offline, State, damage, disk,
     finding::Verdict,
     log::LogPart,
     queue_check::LIGHT_PREFIX,
@@ -18,7 +18,6 @@ use super::{
 use crate::{
     StoreConfig, StoreError,
     checkpoint::{Checkpoint, Marks, Times},
-    disk_read::{self, disk},
     mapped_file::file_name,
     store_lock::StoreLock,
 };
@@ -111,7 +110,7 @@ impl Offline {
     ) -> Result<Repaired, StoreError> {
         let lock = StoreLock::take(&disk(), &self.config.root_dir)?;
         let earlier = folder(&self.config);
-        let interrupted = disk_read::is_dir(&earlier);
+        let interrupted = earlier.is_dir();
         let mut steps = Vec::new();
         if interrupted {
             lock.mark_in_use()?;
@@ -146,7 +145,7 @@ impl Offline {
     fn work(&self, examined: &Examined) -> Vec<Work> {
         let Examined { log, end, tables, .. } = examined;
         let mut work = Vec::new();
-        if disk_read::is_dir(&folder(&self.config)) {
+        if folder(&self.config).is_dir() {
             work.push(Work::FinishEarlier);
         }
         let strangers = log.strangers.iter().chain(&examined.strange_queue_files);
@@ -266,7 +265,7 @@ impl Offline {
             Work::FinishEarlier => Ok(disk().remove_dirs(&folder(&self.config))?),
             Work::SetAside(path) => {
                 disk().create_dirs(&self.config.root_dir.join("set-aside"))?;
-                disk_read::rename(path, &self.aside(path))
+                Ok(disk().rename_for_good(path, &self.aside(path))?)
             }
             Work::FillGap(start) => {
                 // Complete before it has its name.
@@ -276,7 +275,7 @@ impl Offline {
                 encode_blank(size as usize, &mut filler);
                 file.write_at(0, &filler)?;
                 file.sync()?;
-                disk_read::rename(&unnamed, &path)
+                Ok(disk().rename_for_good(&unnamed, &path)?)
             }
             Work::Lengthen(path, start) => {
                 let file = disk().open(path.clone())?;
@@ -317,7 +316,7 @@ impl Offline {
                     damaged.into_iter().for_each(|damage| examined.damages.add(damage));
                     self.note(examined)?;
                 }
-                disk_read::rename(&building, &folder(&self.config).join("ready"))?;
+                disk().rename_for_good(&building, &folder(&self.config).join("ready"))?;
                 swap(&self.config, queues, *index)?;
                 Ok(disk().remove_dirs(&folder(&self.config))?)
             }
@@ -340,7 +339,7 @@ impl Offline {
                 let unnamed = path.with_extension("json.tmp");
                 disk().write_small(&unnamed, &content)?;
                 disk().open(unnamed.clone())?.sync()?;
-                disk_read::rename(&unnamed, path)
+                Ok(disk().rename_for_good(&unnamed, path)?)
             }
             Work::MarkClean => lock.clean(),
         }
@@ -383,12 +382,12 @@ fn swap(config: &StoreConfig, queues: &BTreeSet<(String, i32)>, index: bool) -> 
         for parent in [to.parent(), aside.parent()].into_iter().flatten() {
             disk().create_dirs(parent)?;
         }
-        if disk_read::is_dir(&to) {
-            disk_read::rename(&to, &aside)?;
+        if to.is_dir() {
+            disk().rename_for_good(&to, &aside)?;
         }
         // A queue of which nothing is left is in no folder.
-        if disk_read::is_dir(&from) {
-            disk_read::rename(&from, &to)?;
+        if from.is_dir() {
+            disk().rename_for_good(&from, &to)?;
         }
     }
     Ok(())
@@ -405,11 +404,11 @@ fn finish_swap(config: &StoreConfig) -> Result<(), StoreError> {
     }
     for name in left {
         let (from, to) = (ready.join(&name), config.root_dir.join(&name));
-        if disk_read::is_dir(&from) && !disk_read::is_dir(&to) {
+        if from.is_dir() && !to.is_dir() {
             if let Some(parent) = to.parent() {
                 disk().create_dirs(parent)?;
             }
-            disk_read::rename(&from, &to)?;
+            disk().rename_for_good(&from, &to)?;
         }
     }
     Ok(())

@@ -1,10 +1,12 @@
 //! The small files of a store: the checkpoint, and the JSON tables that the broker keeps in `config`.
 
-use super::finding::{Findings, REPAIR, Severity};
+use super::{
+    disk,
+    finding::{Findings, REPAIR, Severity},
+};
 use crate::{
     StoreConfig, StoreError,
     checkpoint::{Marks, SECTOR, Times, decode},
-    disk_read::{ReadFile, disk},
     fanout::SCHEDULE_TOPIC,
 };
 use protocol::loose_json;
@@ -29,10 +31,10 @@ pub(super) fn marks(config: &StoreConfig) -> Result<Option<Marks>, StoreError> {
 }
 
 fn sector(config: &StoreConfig) -> Result<Option<([u8; SECTOR], u64)>, StoreError> {
-    let Some(file) = ReadFile::open(&config.checkpoint_path())? else { return Ok(None) };
+    let Some(file) = disk().open_to_read(config.checkpoint_path())? else { return Ok(None) };
     let mut sector = [0; SECTOR];
     file.read_at(0, &mut sector)?;
-    Ok(Some((sector, file.len())))
+    Ok(Some((sector, file.size()?)))
 }
 
 /// Holds the checkpoint against the log, whose newest record was stored at `newest_ms`.

@@ -15,7 +15,6 @@ use super::{
 use crate::{
     StoreError,
     append::names_a_folder,
-    disk_read,
     fanout::{Plan, TagRule},
     queue_files::QueueEntry,
     view::RecordView,
@@ -94,7 +93,7 @@ impl Offline {
         };
         self.say_state(&mut findings);
         let repair = super::repair::folder(&self.config);
-        if disk_read::is_dir(&repair) {
+        if repair.is_dir() {
             let what = "a repair was interrupted before it was done";
             findings.error(repair, None, what, "rmq store repair, once more");
         }

@@ -3,12 +3,15 @@
 //! Behind a damaged place it goes on at the next position where a whole record with a good body says that it belongs
 //! exactly there. Unlike the scan of a start (`scan.rs`), which ends at the first byte that is no record.
 
-use super::log::{Log, LogPart};
+use super::{
+    disk,
+    log::{Log, LogPart},
+};
 use crate::{
     StoreError,
-    disk_read::ReadFile,
     view::{Found, RecordView, look},
 };
+use base::disk::DiskFile;
 use memchr::memmem::Finder;
 use protocol::record::{BLANK_MAGIC, BLANK_MIN_LEN, MESSAGE_MAGIC, MIN_LEN};
 use std::{borrow::Cow, ops::ControlFlow};
@@ -242,7 +245,7 @@ fn resync(window: &mut Window, damage_at: u64, mut at: u64, file_end: u64) -> Re
 
 /// A log file, and the bytes of it that are in memory.
 struct Window {
-    file: ReadFile,
+    file: DiskFile,
     start: u64,
     buffer: Vec<u8>,
     /// Where the buffer's bytes are from, in the log.
@@ -252,7 +255,7 @@ struct Window {
 
 impl Window {
     fn open(part: &LogPart) -> Result<Option<Self>, StoreError> {
-        let Some(file) = ReadFile::open(&part.path)? else { return Ok(None) };
+        let Some(file) = disk().open_to_read(part.path.clone())? else { return Ok(None) };
         Ok(Some(Self { file, start: part.start, buffer: vec![0; CHUNK], at: part.start, held: 0 }))
     }
 

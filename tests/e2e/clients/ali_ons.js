@@ -18,6 +18,7 @@ const { values: args, positionals: [what] } = parseArgs({
     property: { type: 'string', default: '' },
     shards: { type: 'string', default: '0' },
     tag: { type: 'string', default: '*' },
+    sql: { type: 'string' },
     expect: { type: 'string', default: '1' },
     seconds: { type: 'string', default: '60' },
   },
@@ -66,7 +67,8 @@ async function push() {
   const seen = new Set();
   await new Promise(resolve => {
     setTimeout(resolve, Number(args.seconds) * 1000);
-    consumer.subscribe(args.topic, args.tag, async message => {
+    const wanted = args.sql ? { expressionType: 'SQL92', subString: args.sql } : args.tag;
+    consumer.subscribe(args.topic, wanted, async message => {
       const body = message.body.toString();
       say({
         body,

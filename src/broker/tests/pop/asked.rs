@@ -63,6 +63,7 @@ impl Asked {
             max_hash_slot_num: 1000,
             max_index_num: 4000,
             default_topic_queue_nums: 1,
+            enable_property_filter: true,
             flush_disk_type: if sync { FlushDiskType::Sync } else { FlushDiskType::Async },
             ..BrokerConfig::default()
         };

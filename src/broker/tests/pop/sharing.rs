@@ -87,6 +87,8 @@ async fn a_filter_leaves_the_others_out() {
         back.extend(bodies(&asked.popped(long_pop(&filtered)).await));
     }
     assert_eq!(back, ["7", "57", "107", "wanted"]);
+    let by_properties = [("consumerGroup", "H"), ("exp", "TAGS = 'c' OR TAGS IS NULL"), ("expType", "SQL92")];
+    assert_eq!(bodies(&asked.popped(pop(&by_properties)).await), ["wanted"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

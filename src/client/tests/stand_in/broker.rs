@@ -8,6 +8,8 @@ use protocol::{
     code::{request, response},
     heartbeat::{GroupMembers, GroupOf, Heartbeat, Subscription, Unregister, java_hash},
     inspect::KvTable,
+    lock::{LockQueues, LockedQueues, QueueName},
+    offset_table::{self, OffsetTable, ResetOf},
     properties,
     pull::{
         OffsetAnswer, Pull, PullAnswer, QueryMessage, QueryMessageAnswer, QueryOffset, QueueOf, UpdateOffset,
@@ -15,7 +17,7 @@ use protocol::{
     },
     record::{self, MessageId, NewRecord, SysFlag},
     send::{SendAnswer, SendBack, SendHeader},
-    topic::{AUTO_CREATE_TOPIC, CreateTopic, NamedTopic, retry_topic},
+    topic::{AUTO_CREATE_TOPIC, CreateTopic, NamedTopic, RETRY_PREFIX, retry_topic},
 };
 use remoting::{Answers, Peer, Receipt, Service};
 use std::{
@@ -53,6 +55,16 @@ pub struct State {
     /// Messages sent back, as (group, offset message id).
     pub sent_back: Vec<(String, i64)>,
     pub refuse_send_back: bool,
+    /// Refuse messages for retry topics.
+    pub refuse_retries: bool,
+    /// (group, queue) → the client that has locked it. Never expires here.
+    pub locks: BTreeMap<(String, QueueName), String>,
+    /// How often locks were asked for.
+    pub lock_requests: usize,
+    /// Answer positions with an error.
+    pub refuse_commits: bool,
+    /// Answer requests for locks with an error.
+    pub refuse_locks: bool,
     pub sends: usize,
     pub hosted_bytes: i64,
 }
@@ -91,6 +103,16 @@ impl Broker {
         self.state.lock().members.get(group).map_or(0, BTreeMap::len)
     }
 
+    /// Tells the members of a group where to go on.
+    pub fn reset(&self, group: &str, topic: &str, positions: OffsetTable) {
+        let state = self.state.lock();
+        for peer in state.members.get(group).into_iter().flat_map(BTreeMap::values) {
+            let header = ResetOf { topic: topic.to_owned(), group: group.to_owned() };
+            let request = Command::request(request::RESET_CONSUMER_CLIENT_OFFSET).with_header(&header);
+            peer.notify(request.with_body(offset_table::write(&positions).unwrap()));
+        }
+    }
+
     fn send(&self, request: &Command) -> Command {
         let header = SendHeader::read(&request.fields).unwrap();
         let queues = self.topics.lock().get(header.topic).and_then(|on| on.get(&self.name).copied());
@@ -104,6 +126,9 @@ impl Broker {
         }
         let mut state = self.state.lock();
         state.sends += 1;
+        if state.refuse_retries && header.topic.starts_with(RETRY_PREFIX) {
+            return Command::refusal(response::SYSTEM_ERROR, "as the test wants it");
+        }
         let code = if state.send_codes.is_empty() { 0 } else { state.send_codes.remove(0) };
         if !matches!(code, 0 | 10..=12) {
             return Command::refusal(code, "as the test wants it");
@@ -234,6 +259,30 @@ impl Broker {
         Command::success()
     }
 
+    fn lock(&self, asked: LockQueues) -> Command {
+        let LockQueues { client_id, consumer_group, mq_set } = asked;
+        let mut state = self.state.lock();
+        state.lock_requests += 1;
+        if state.refuse_locks {
+            return Command::refusal(response::SYSTEM_ERROR, "as the test wants it");
+        }
+        let mine = |queue: &QueueName| {
+            let holder =
+                state.locks.entry((consumer_group.clone(), queue.clone())).or_insert_with(|| client_id.clone());
+            *holder == client_id
+        };
+        let locked = mq_set.into_iter().filter(mine).collect();
+        Command::success().with_json(&LockedQueues { locked })
+    }
+
+    fn unlock(&self, asked: &LockQueues) -> Command {
+        let group = &asked.consumer_group;
+        let given_back = |queue: &QueueName| asked.mq_set.contains(queue);
+        let mut state = self.state.lock();
+        state.locks.retain(|(of, queue), holder| !(of == group && *holder == asked.client_id && given_back(queue)));
+        Command::success()
+    }
+
     fn query(&self, query: &QueryMessage) -> Command {
         let state = self.state.lock();
         let body: Vec<u8> = state
@@ -279,7 +328,11 @@ impl Broker {
             }
             request::UPDATE_CONSUMER_OFFSET => {
                 let UpdateOffset { consumer_group, topic, queue_id, commit_offset } = request.header().unwrap();
-                self.state.lock().offsets.insert((consumer_group, topic, queue_id), commit_offset);
+                let mut state = self.state.lock();
+                if state.refuse_commits {
+                    return Command::refusal(response::SYSTEM_ERROR, "as the test wants it");
+                }
+                state.offsets.insert((consumer_group, topic, queue_id), commit_offset);
                 Command::success()
             }
             request::HEART_BEAT => {
@@ -297,6 +350,8 @@ impl Broker {
                 let consumer_id_list = members.map(|members| members.keys().cloned().collect()).unwrap_or_default();
                 Command::success().with_json(&GroupMembers { consumer_id_list })
             }
+            request::LOCK_BATCH_MQ => self.lock(request.json().unwrap()),
+            request::UNLOCK_BATCH_MQ => self.unlock(&request.json().unwrap()),
             request::CONSUMER_SEND_MSG_BACK => self.send_back(&request.header().unwrap()),
             request::VIEW_MESSAGE_BY_ID => {
                 let at = request.header::<ViewMessage>().unwrap().offset;
