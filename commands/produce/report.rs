@@ -11,12 +11,14 @@ use std::{
     time::Instant,
 };
 
-/// What became of one message.
+/// What became of the messages of one request.
 pub struct Outcome {
-    /// What to call it.
+    /// What to call them.
     pub of: String,
-    /// Where it is; nothing is known of one that was sent one way.
-    pub result: Result<Option<SendResult>, Failure>,
+    /// How many they are.
+    pub messages: u64,
+    /// Where each is; nothing is known of those that were sent one way.
+    pub result: Result<Vec<SendResult>, Failure>,
 }
 
 /// Everything that became of messages.
@@ -47,30 +49,31 @@ impl Report {
         Self { output, json, quiet, progress, began, sent: 0, unsure: false, doubtful: 0, failed: 0, fatal: None }
     }
 
-    /// Counts and prints what became of a message.
+    /// Counts and prints what became of messages.
     ///
     /// # Errors
     /// If it cannot be printed.
     pub fn add(&mut self, outcome: Outcome) -> Result<(), Failure> {
-        match outcome.result {
-            Ok(result) => {
-                self.sent += 1;
-                self.unsure |= result.is_none();
-                self.progress.inc(1);
-                self.doubtful += u64::from(result.as_ref().is_some_and(|result| result.status != SendStatus::Ok));
-                match result {
-                    Some(result) if !self.quiet => {
+        let Outcome { of, messages, result } = outcome;
+        match result {
+            Ok(results) => {
+                self.sent += messages;
+                self.unsure |= results.is_empty();
+                self.progress.inc(messages);
+                for result in results {
+                    self.doubtful += u64::from(result.status != SendStatus::Ok);
+                    if !self.quiet {
                         let printed = self.output.line(line(&result, self.json));
-                        self.unless_gone(printed)
+                        self.unless_gone(printed)?;
                     }
-                    _ => Ok(()),
                 }
+                Ok(())
             }
             Err(failure) => {
-                self.failed += 1;
+                self.failed += messages;
                 if failure.kind() == Some(Kind::Failed) {
                     // The next message may well be better.
-                    self.progress.suspend(|| say(&format!("rmq: {}: {}", outcome.of, failure.message())));
+                    self.progress.suspend(|| say(&format!("rmq: {of}: {}", failure.message())));
                 } else if self.fatal.is_none() {
                     self.fatal = Some(failure);
                 }
@@ -205,11 +208,15 @@ mod tests {
         let mut report = Report::begin(false, true, None);
         assert!(
             report
-                .add(Outcome { of: "line 1".to_owned(), result: Err(Failure::new(Kind::Failed, "too large")) })
+                .add(Outcome {
+                    of: "line 1".to_owned(),
+                    messages: 1,
+                    result: Err(Failure::new(Kind::Failed, "too large"))
+                })
                 .is_ok()
         );
         assert!(!report.must_stop());
-        assert!(report.add(Outcome { of: "line 2".to_owned(), result: Ok(Some(result())) }).is_ok());
+        assert!(report.add(Outcome { of: "line 2".to_owned(), messages: 1, result: Ok(vec![result()]) }).is_ok());
         assert!(
             report.sum(2).contains("sent 1 message in")
                 && report.sum(2).ends_with("; 1 failed; 2 empty lines left out")
@@ -222,7 +229,7 @@ mod tests {
     fn an_unknown_topic_stops_everything() {
         let mut report = Report::begin(false, true, None);
         let unknown = Failure::from(client::Error::TopicNotFound { topic: "T".to_owned() });
-        assert!(report.add(Outcome { of: "line 1".to_owned(), result: Err(unknown) }).is_ok());
+        assert!(report.add(Outcome { of: "line 1".to_owned(), messages: 1, result: Err(unknown) }).is_ok());
         assert!(report.must_stop());
         assert!(report.end(Ok(()), 0).is_err_and(|failure| failure.kind() == Some(Kind::NotFound)));
     }

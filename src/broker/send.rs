@@ -3,7 +3,9 @@
 //! All sends of one read are appended with one write, and wait for the disk together.
 //! Source: `SendMessageProcessor`, `AbstractSendMessageProcessor` of Apache RocketMQ 4.9.8.
 
-use crate::{broker::Broker, config_values::FlushDiskType, parked::Parking, refusal::Refusal, topics::DLQ_QUEUES};
+use crate::{
+    broker::Broker, config_values::FlushDiskType, parked::Parking, refusal::Refusal, timer, topics::DLQ_QUEUES,
+};
 use base::Fields;
 use protocol::{
     Command,
@@ -129,7 +131,8 @@ impl Sends {
         );
         for item in send::split_batch(body)? {
             let mut text = item.properties;
-            if properties::get(&text, properties::DELAY_LEVEL).is_some_and(|level| level != "0") {
+            let timed = properties::pairs(&text).any(|(name, _)| timer::says_when(name));
+            if timed || properties::get(&text, properties::DELAY_LEVEL).is_some_and(|level| level != "0") {
                 return Err(Refusal::illegal("a batch cannot hold messages with a delay"));
             }
             for more in [header.properties, &cluster] {
@@ -333,6 +336,8 @@ struct Given {
     wait_for_store: bool,
     /// It is to be seen only later: by a delay level from 1.
     delay_level: i32,
+    /// It is to be seen only later: at a time that its properties say.
+    timed: bool,
     /// It is half a message, to be seen once its transaction is committed.
     half: bool,
     /// Without `WAIT`, which is said to the broker only, and with the cluster.
@@ -343,7 +348,7 @@ impl Given {
     fn read(broker: &Broker, text: &str) -> Result<Self, Refusal> {
         let cluster = &broker.config().broker_cluster_name;
         let stored = String::with_capacity(text.len() + cluster.len() + 10);
-        let mut given = Self { wait_for_store: true, delay_level: 0, half: false, stored };
+        let mut given = Self { wait_for_store: true, delay_level: 0, timed: false, half: false, stored };
         for pair in text.split(properties::PROPERTY_SEPARATOR) {
             let Some((name, value)) = pair.split_once(properties::NAME_VALUE_SEPARATOR) else { continue };
             match name {
@@ -358,6 +363,7 @@ impl Given {
                         .parse()
                         .map_err(|_| Refusal::illegal(format!("the delay level {value:?} is no number")))?;
                 }
+                name if timer::says_when(name) => given.timed = true,
                 properties::TRANSACTION_PREPARED => given.half = value.eq_ignore_ascii_case("true"),
                 _ => {}
             }
@@ -377,13 +383,19 @@ impl Given {
             return Err(Refusal::forbidden("this broker does not take transactional messages yet"));
         }
         // A dead letter is one at once.
-        if self.delay_level <= 0 || place.topic.is_some() {
+        if !(self.delay_level > 0 || self.timed) || place.topic.is_some() {
             return Ok(None);
         }
         if header.batch {
             return Err(Refusal::illegal("a batch cannot have a delay"));
         }
-        Ok(Some(broker.delays().parking(self.delay_level, (header.topic, place.queue_id), &self.stored)))
+        let belongs = (header.topic, place.queue_id);
+        if self.delay_level <= 0 {
+            return timer::parking(broker, belongs, &self.stored);
+        }
+        let untimed = self.timed.then(|| timer::without_times(&self.stored));
+        let stored = untimed.as_ref().unwrap_or(&self.stored);
+        Ok(Some(broker.delays().parking(self.delay_level, belongs, stored)))
     }
 }
 

@@ -11,6 +11,7 @@ mod clients;
 mod cluster;
 mod cluster_command;
 mod cpp;
+mod dlq;
 // Other builds have no faults to plant.
 #[cfg(debug_assertions)]
 mod failing_disk;
@@ -28,4 +29,5 @@ mod readme;
 mod retention;
 mod servers;
 mod store_command;
+mod ways;
 mod wire;

@@ -64,6 +64,11 @@ impl Asked {
             max_index_num: 4000,
             default_topic_queue_nums: 1,
             enable_property_filter: true,
+            // The log is flushed when somebody asks for it.
+            flush_commit_log_least_pages: 1000,
+            flush_commit_log_thorough_interval_ms: 3_600_000,
+            flush_consume_queue_thorough_interval_ms: 3_600_000,
+            flush_consumer_offset_interval_ms: 20,
             flush_disk_type: if sync { FlushDiskType::Sync } else { FlushDiskType::Async },
             ..BrokerConfig::default()
         };
@@ -157,6 +162,13 @@ impl Asked {
     pub async fn change(&self, message: &Popped, invisible_ms: i64) -> Command {
         let fields = ack(message, &[("invisibleTime", &invisible_ms.to_string())]).fields;
         self.ask(Command { fields, ..Command::request(request::CHANGE_MESSAGE_INVISIBLETIME) }).await
+    }
+
+    /// The offset of group G in queue 0 of topic T, as it is saved.
+    pub fn saved_offset(&self) -> Option<i64> {
+        let text = std::fs::read(self.dir.path().join("config/consumerOffset.json")).ok()?;
+        let saved: serde_json::Value = serde_json::from_slice(&text).ok()?;
+        saved["offsetTable"]["T@G"]["0"].as_i64()
     }
 
     /// Lets the invisible time of everything popped pass.

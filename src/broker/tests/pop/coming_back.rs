@@ -147,3 +147,17 @@ async fn more_than_a_group_may_have_in_flight_is_not_handed_out() {
     }
     assert_eq!(asked.pop(32).await.len(), 32);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_offset_is_saved_ahead_of_the_note_of_its_pop() {
+    let asked = Asked::start().await;
+    for expected in 1..=20 {
+        asked.send_all(&["one"]).await;
+        asked.pop(1).await;
+        let noted = asked.broker.store().max_physical() as u64;
+        while asked.saved_offset() != Some(expected) {
+            tokio::task::yield_now().await;
+        }
+        assert!(asked.broker.store().flushed().get() >= noted, "a power cut now would lose message {expected}");
+    }
+}

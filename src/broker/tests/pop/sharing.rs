@@ -138,3 +138,31 @@ async fn queues_are_shared_out_by_the_broker() {
     let unknown: serde_json::Value = asked.ask(asked_for("U")).await.json().expect("JSON");
     assert_eq!(unknown, serde_json::json!({"messageQueueAssignments": null}));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn however_many_pop_at_once_nobody_gets_what_another_has() {
+    let asked = std::sync::Arc::new(Asked::start().await);
+    for at in 0..300 {
+        asked.send("T", &at.to_string(), "").await;
+    }
+    let mut consumers = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let asked = asked.clone();
+        consumers.spawn(async move {
+            // A connection of its own: requests of one are answered one after another.
+            let client = remoting::Client::asking();
+            let (mut got, addr) = (Vec::new(), asked.broker.advertised());
+            loop {
+                let answer = client.call(&addr, pop(&[("maxMsgNums", "1")]), PATIENCE).await.expect("answered");
+                if answer.code != response::SUCCESS {
+                    return got;
+                }
+                let records = protocol::record::decode_all(answer.body.to_bytes(), true).expect("whole records");
+                got.extend(records.into_iter().map(|record| record.queue_offset));
+            }
+        });
+    }
+    let mut all: Vec<i64> = consumers.join_all().await.into_iter().flatten().collect();
+    all.sort_unstable();
+    assert_eq!(all, (0..300).collect::<Vec<_>>());
+}
