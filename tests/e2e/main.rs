@@ -24,6 +24,7 @@ mod ledger;
 mod lone;
 mod mixed;
 mod ordered;
+mod pop;
 mod process;
 mod readme;
 mod retention;
