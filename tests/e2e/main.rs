@@ -14,6 +14,7 @@ mod cpp;
 mod dlq;
 // Other builds have no faults to plant.
 mod delayed;
+mod deliveries;
 #[cfg(debug_assertions)]
 mod failing_disk;
 mod full_disk;
