@@ -1,7 +1,7 @@
 //! What can be typed: the subcommands and the options that all of them have. The options of one subcommand stand in
 //! its file.
 
-use crate::{apache_names, broker, cluster, consume, log, message, namesrv, produce, store, topic};
+use crate::{apache_names, broker, cluster, consume, dlq, log, message, namesrv, produce, store, topic};
 use clap::Parser;
 use std::ffi::OsString;
 
@@ -21,6 +21,7 @@ Messages:
   consume   Print the messages of a topic
   message   Find messages by their id or by a key
   topic     List, create and delete topics, and show where they live
+  dlq       List, print and send again what groups failed on too often
 
 Files:
   store     Look into a store directory: list, verify, dump, repair
@@ -67,6 +68,7 @@ pub enum Subcommand {
     Consume(consume::Arguments),
     Topic(topic::Arguments),
     Message(message::Arguments),
+    Dlq(dlq::Arguments),
     Store(store::Arguments),
 }
 
@@ -80,6 +82,7 @@ impl Subcommand {
             Self::Consume(arguments) => matches!(arguments.output, consume::Output::Json | consume::Output::Jsonl),
             Self::Topic(arguments) => arguments.prints_json(),
             Self::Message(arguments) => arguments.prints_json(),
+            Self::Dlq(arguments) => arguments.prints_json(),
             Self::Store(arguments) => arguments.prints_json(),
         }
     }

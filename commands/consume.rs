@@ -1,10 +1,11 @@
 //! `rmq consume`: prints the messages of a topic.
 
-mod history;
+pub mod history;
 mod live;
 mod member;
-mod printing;
-mod start;
+pub mod printing;
+pub mod start;
+mod ways;
 
 use crate::{
     failure::{Failure, Kind},
@@ -12,22 +13,25 @@ use crate::{
     message_text::{FORMAT_HELP, Format},
     reach,
 };
-use client::{Client, Error, PullConsumer, Queue, Subscription};
+use client::{Client, PullConsumer, Queue, Subscription};
 use futures_util::{FutureExt, future::try_join_all};
 use history::History;
 use live::Live;
 use member::Member;
 use printing::{Printer, Style};
 use protocol::sql92;
-use start::{Span, Start};
+use start::Start;
 use std::collections::BTreeMap;
 use tokio::{
     signal::unix::{SignalKind, signal},
     time::{Duration, Instant},
 };
+use ways::Ways;
 
 /// Who brokers think reads when no group is given: the group of Apache's own tools, which every broker knows.
 const NO_GROUP: &str = "TOOLS_CONSUMER";
+/// The name of a broadcast member that was not given one, as Apache's clients have it.
+const BROADCAST_INSTANCE: &str = "DEFAULT";
 /// How often the offsets of a group are told to the brokers.
 const COMMIT_EVERY: Duration = Duration::from_secs(1);
 
@@ -45,6 +49,8 @@ Examples:
   rmq consume T --group g -n 100            the next hundred messages of group g
   rmq consume T --sql 'size >= 3'           by a property
   rmq consume T -e -f '%p %o %k %s\\n'       by a format
+  rmq consume T --group g --ordered         each queue's messages one after the other
+  rmq consume T --group g --fail-every 3    every third comes again later
 
 {FORMAT_HELP}"))]
 pub struct Arguments {
@@ -75,6 +81,8 @@ pub struct Arguments {
     /// How to print
     #[arg(short, long, value_enum, default_value = "raw")]
     pub output: Output,
+    #[command(flatten)]
+    ways: Ways,
     #[command(flatten)]
     reach: reach::Reach,
 }
@@ -109,14 +117,13 @@ pub fn run(arguments: Arguments, log_level: Option<log::Level>) -> Result<(), Fa
 
 async fn consume(mut arguments: Arguments) -> Result<(), Failure> {
     arguments.reach = arguments.reach.settled().await;
-    let style = match (arguments.format.clone(), arguments.output) {
-        (Some(format), _) => Style::Format(format),
-        (None, Output::Raw) => Style::Format(Format::body_lines()),
-        (None, Output::Json) => Style::JsonArray,
-        (None, Output::Jsonl) => Style::JsonLines,
-    };
+    let style = Style::of(arguments.format.clone(), arguments.output);
     let mut printer = Printer::begin(style, arguments.count);
-    let client = arguments.reach.client()?;
+    let client = match arguments.ways.broadcast {
+        // Whose positions are found again by its name.
+        true => arguments.reach.client_named(arguments.ways.instance.as_deref().unwrap_or(BROADCAST_INSTANCE))?,
+        false => arguments.reach.client()?,
+    };
     let interrupted = interrupted()?;
     let outcome = match &arguments.group {
         Some(group) if !arguments.end => share(&arguments, &client, group, &mut printer, interrupted).await,
@@ -136,16 +143,20 @@ async fn share(
     interrupted: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
     let consumer = PullConsumer::on(client, group)?;
-    let mut member = arguments
-        .reach
+    let Arguments { topic, reach, from, ways, .. } = arguments;
+    let options = ways.options(arguments.count.is_some(), *from)?;
+    let mut member = reach
         .within(async {
-            let spans = spans(arguments, &consumer).await?;
-            let one_by_one = arguments.count.is_some();
-            Member::join(client, group, wanted(arguments), &spans, one_by_one).await
+            let spans = match ways.broadcast {
+                // Such a member knows itself where it was.
+                true => start::queues(&consumer, topic).await.map(|_| Vec::new())?,
+                false => start::spans(&consumer, topic, true, from).await?,
+            };
+            Member::join(client, group, wanted(arguments), &spans, options).await
         })
         .await?;
     let outcome = tokio::select! {
-        outcome = member.print(printer) => outcome,
+        outcome = member.print(printer, ways) => outcome,
         () = interrupted => Ok(()),
     };
     // Also after a failure: what was printed was printed.
@@ -180,10 +191,10 @@ async fn read(
     printer: &mut Printer,
     progress: &mut Progress,
 ) -> Result<(), Failure> {
-    let Arguments { topic, reach, group, .. } = arguments;
+    let Arguments { topic, reach, group, from, .. } = arguments;
     let subscription = wanted(arguments);
     let spans = reach.within(async {
-        let spans = spans(arguments, consumer).await?;
+        let spans = start::spans(consumer, topic, group.is_some(), from).await?;
         if let Some(group) = group {
             member::alone(consumer.client(), group, topic).await?;
         }
@@ -245,16 +256,6 @@ fn wanted(arguments: &Arguments) -> Subscription {
     }
 }
 
-/// What each queue of the topic holds, and where to begin.
-async fn spans(arguments: &Arguments, consumer: &PullConsumer) -> Result<Vec<Span>, Failure> {
-    let Arguments { topic, from, group, .. } = arguments;
-    let queues = consumer.queues(topic).await.map_err(|error| match error {
-        Error::TopicNotFound { .. } => Failure::no_topic(topic),
-        other => other.into(),
-    })?;
-    try_join_all(queues.into_iter().map(|queue| start::span(consumer, group.is_some(), queue, from))).await
-}
-
 /// Tells the brokers how far the group came.
 async fn commit(consumer: &PullConsumer, positions: &Positions) -> Result<(), Failure> {
     try_join_all(positions.iter().map(|(queue, next)| consumer.commit(queue, *next))).await?;
@@ -262,7 +263,10 @@ async fn commit(consumer: &PullConsumer, positions: &Positions) -> Result<(), Fa
 }
 
 /// Ends when somebody asks the command to end.
-fn interrupted() -> Result<impl Future<Output = ()>, Failure> {
+///
+/// # Errors
+/// If signals cannot be listened for.
+pub fn interrupted() -> Result<impl Future<Output = ()>, Failure> {
     let listen =
         |kind| signal(kind).map_err(|error| Failure::new(Kind::Failed, format!("cannot listen for signals: {error}")));
     let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);

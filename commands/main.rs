@@ -9,6 +9,7 @@ mod cluster;
 mod consume;
 #[cfg(debug_assertions)]
 mod crash_points;
+mod dlq;
 mod failure;
 mod log;
 mod message;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Subcommand::Consume(arguments) => consume::run(arguments, log_level),
         Subcommand::Topic(arguments) => topic::run(arguments, log_level),
         Subcommand::Message(arguments) => message::run(arguments, log_level),
+        Subcommand::Dlq(arguments) => dlq::run(arguments, log_level),
         Subcommand::Store(arguments) => store::run(arguments, log_level),
     };
     match outcome {

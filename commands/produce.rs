@@ -1,19 +1,22 @@
 //! `rmq produce`: sends messages from standard input, a file or the command line.
 
+mod delay;
 mod input;
 mod report;
-mod sender;
+mod transaction;
+mod ways;
 
 use crate::{
     failure::{Failure, Kind},
-    log, reach, when,
+    log, reach,
 };
-use client::{Client, Message, ProducerOptions};
+use client::{Message, Producer, ProducerOptions};
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
-use input::{Input, Item};
-use report::{Outcome, Report};
-use sender::{Sender, Transaction};
+use input::Input;
+use report::Report;
 use std::{path::PathBuf, time::Duration};
+use transaction::Transactions;
+use ways::{Sender, Ways};
 
 /// The producer group that the command sends as.
 const GROUP: &str = "rmq-produce";
@@ -28,7 +31,9 @@ Examples:
   rmq produce T -m hello -k order-7 --tag red  one message with a key and a tag
   rmq produce T --file picture.png             one message, the whole file
   rmq produce T --count 100000 --mode async    generated messages, 64 in flight
+  rmq produce T -m later --delay 90s           seen in a minute and a half
   rmq produce T -m ping --reply-timeout 5s     a request; prints the reply
+  rmq produce T --order-by : < events          'KEY:…' lines, those of a key in order
 
 Prints one line a message on standard output: status, message id, broker:queue, offset.")]
 pub struct Arguments {
@@ -56,22 +61,11 @@ pub struct Arguments {
     /// A property; may be repeated
     #[arg(short = 'H', long, value_name = "NAME=VALUE", value_parser = property, help_heading = "What to send")]
     header: Vec<(String, String)>,
-    /// sync: one after another; async: many in flight; oneway: without waiting for answers, so some may be lost
-    #[arg(long, value_enum, default_value = "sync", help_heading = "How to send")]
-    mode: Mode,
-    /// How many messages may wait for their answers in mode async
-    #[arg(long, value_name = "N", default_value = "64", value_parser = clap::value_parser!(u16).range(1..),
-          help_heading = "How to send")]
-    in_flight: u16,
-    /// Send each message in a transaction that ends so, and end earlier ones so that a broker asks about
-    #[arg(long, value_enum, value_name = "END", conflicts_with = "reply_timeout", help_heading = "How to send")]
-    transaction: Option<Transaction>,
-    /// Wait so long for a reply to each message, and print it
-    #[arg(long, value_name = "TIME", value_parser = when::duration, help_heading = "How to send")]
-    reply_timeout: Option<Duration>,
     /// Send so many messages a second
     #[arg(long, value_name = "N[/s]", value_parser = rate, help_heading = "How to send")]
     rate: Option<f64>,
+    #[command(flatten)]
+    ways: Ways,
     /// How to print what became of each message
     #[arg(short, long, value_enum, default_value = "table")]
     pub output: Output,
@@ -92,23 +86,15 @@ pub enum Output {
     Json,
 }
 
-/// How messages are sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Mode {
-    Sync,
-    Async,
-    Oneway,
-}
-
 /// Sends everything.
 pub fn run(arguments: Arguments, log_level: Option<log::Level>) -> Result<(), Failure> {
     reach::run(log_level, produce(arguments))
 }
 
 async fn produce(arguments: Arguments) -> Result<(), Failure> {
-    let Arguments { topic, message, file, count, size, key, tag, header, mode, in_flight, .. } = arguments;
-    let Arguments { transaction, reply_timeout, rate, output, quiet, reach, .. } = arguments;
+    let Arguments { topic, message, file, count, size, key, tag, header, rate, ways, output, quiet, reach } = arguments;
     protocol::topic::check_topic(&topic).map_err(|error| Failure::new(Kind::Usage, error))?;
+    ways.check()?;
     let mut like = Message::new(topic.as_str(), Vec::new());
     if !key.is_empty() {
         like = like.with_keys(key.iter().map(String::as_str)).map_err(client::Error::from)?;
@@ -119,69 +105,62 @@ async fn produce(arguments: Arguments) -> Result<(), Failure> {
     for (name, value) in header {
         like = like.with_property(&name, &value).map_err(client::Error::from)?;
     }
+    let like = ways.prepare(like)?;
     let mut input = Input::new(message, file, count, size, rate)?;
     let mut report = Report::begin(output == Output::Json, quiet, input.total());
 
     let reach = reach.settled().await;
     let client = reach.client()?;
     let options = ProducerOptions { send_timeout: reach.timeout, ..ProducerOptions::default() };
-    let sender = Sender::start(&client, &topic, options, mode, transaction, reply_timeout).await?;
-    let most = if mode == Mode::Async { usize::from(in_flight) } else { 1 };
-    let send = |item: Item| {
-        let message = Message { body: item.body, ..like.clone() };
-        let (sender, reach, client, like) = (&sender, &reach, &client, &like);
-        async move {
-            let sent = sender.send(message, reach).await;
-            let result = sent.map_err(|failure| explained(failure, client, &like.topic));
-            Outcome { of: item.name, result }
-        }
+    let transactions = match ways.transaction {
+        Some(end) => Some(Transactions::start(&client, &topic, options.clone(), end).await?),
+        None => None,
     };
-    let outcome = send_all(&mut input, most, send, &mut report).await;
+    let producer = match &transactions {
+        Some(transactions) => transactions.producer.producer().clone(),
+        None => Producer::on(&client, GROUP, options)?,
+    };
+    let sender =
+        Sender { producer: &producer, transactions: transactions.as_ref(), like: &like, ways: &ways, reach: &reach };
+    let outcome = send_all(&mut input, &sender, &mut report).await;
     // Brokers that do not answer are not told at length that this producer leaves.
     let leave_within = if outcome.is_ok() && !report.must_stop() { reach.timeout } else { LEAVE_WITHIN };
-    let _ = tokio::time::timeout(leave_within, sender.shutdown()).await;
+    let _ = tokio::time::timeout(leave_within, producer.shutdown()).await;
     client.shutdown().await;
     report.end(outcome, input.skipped())
 }
 
-/// Sends what `input` gives, at most `most` at a time; what is still under way after a failure that ends it is
-/// awaited.
-async fn send_all<S: Future<Output = Outcome>>(
-    input: &mut Input,
-    most: usize,
-    send: impl Fn(Item) -> S,
-    report: &mut Report,
-) -> Result<(), Failure> {
+/// Sends what `input` gives; what is still under way after a failure that ends it is awaited.
+async fn send_all(input: &mut Input, sender: &Sender<'_>, report: &mut Report) -> Result<(), Failure> {
+    let (at_once, together) = (sender.ways.at_once(), sender.ways.together());
     let mut under_way = FuturesUnordered::new();
-    let mut more = true;
+    let mut waiting = Vec::new();
+    let (mut more, mut read) = (true, Ok(()));
     loop {
         while let Some(Some(outcome)) = under_way.next().now_or_never() {
             report.add(outcome)?;
         }
-        more &= !report.must_stop();
+        if report.must_stop() {
+            more = false;
+            waiting.clear();
+        }
+        if waiting.len() == together || !more && !waiting.is_empty() {
+            under_way.push(sender.send(std::mem::take(&mut waiting)));
+            continue;
+        }
         if under_way.is_empty() && !more {
-            return Ok(());
+            return read;
         }
         report.flush()?;
         tokio::select! {
             Some(outcome) = under_way.next() => report.add(outcome)?,
-            item = input.next(), if more && under_way.len() < most => match item? {
-                Some(item) => under_way.push(send(item)),
-                None => more = false,
+            item = input.next(), if more && under_way.len() < at_once => match item {
+                Ok(Some(item)) => waiting.push(item),
+                Ok(None) => more = false,
+                // What was read before is sent all the same.
+                Err(error) => (more, read) = (false, Err(error)),
             },
         }
-    }
-}
-
-/// Names the brokers of the topic, if it was they who did not answer in time.
-fn explained(failure: Failure, client: &Client, topic: &str) -> Failure {
-    // A route that is not known yet would have to be asked for: then it was the name servers.
-    match client.route(topic).now_or_never() {
-        Some(Ok(route)) if failure.kind() == Some(Kind::Unreachable) => {
-            let brokers = route.data().broker_datas.iter().flat_map(|broker| broker.broker_addrs.values());
-            failure.also(&format!("brokers of {topic}: {}", brokers.cloned().collect::<Vec<_>>().join(", ")))
-        }
-        _ => failure,
     }
 }
 

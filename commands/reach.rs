@@ -49,6 +49,18 @@ impl Reach {
     /// # Errors
     /// If the name servers are given wrongly.
     pub fn client(&self) -> Result<Client, Failure> {
+        self.start(None)
+    }
+
+    /// The same with a name of its own on this machine.
+    ///
+    /// # Errors
+    /// As [`Reach::client`].
+    pub fn client_named(&self, instance: &str) -> Result<Client, Failure> {
+        self.start(Some(instance.to_owned()))
+    }
+
+    fn start(&self, instance: Option<String>) -> Result<Client, Failure> {
         let names = self.names();
         let several = names.split([';', ',']).filter(|name| !name.trim().is_empty()).count().max(1);
         // A little less, so that a question that is not answered says who did not answer.
@@ -56,6 +68,7 @@ impl Reach {
         let mut config = ClientConfig::new(names);
         config.request_timeout = one;
         config.connect_timeout = one;
+        config.instance = instance;
         Ok(Client::start(config)?)
     }
 

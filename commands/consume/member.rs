@@ -1,24 +1,20 @@
 //! Reading as a member of a group: queues are shared with its other members, and brokers remember how far it came.
 
-use super::{printing::Printer, start::Span};
-use crate::failure::{Failure, Kind};
-use client::{Client, ConsumeResult, PushConsumer, PushOptions, Received, StartFrom, Subscription};
+use super::{printing::Printer, start::Span, ways::Ways};
+use crate::failure::{Failure, Kind, say};
+use client::{Client, ConsumeResult, PushConsumer, PushOptions, Received, Subscription};
 use tokio::{
     sync::{mpsc, oneshot},
     time::Duration,
 };
 
-/// How many messages come at once.
-const BATCH: usize = 32;
-/// How often brokers are told how far the group came.
-const COMMIT_EVERY: Duration = Duration::from_secs(1);
 /// How long the end waits for messages that will not be printed any more.
 const END_WITHIN: Duration = Duration::from_millis(200);
 
-/// Messages to print, and whom to tell when they are.
+/// Messages to print, and whom to tell what became of them.
 struct Batch {
     messages: Vec<Received>,
-    printed: oneshot::Sender<()>,
+    done: oneshot::Sender<ConsumeResult>,
 }
 
 /// A member of a group.
@@ -28,8 +24,7 @@ pub struct Member {
 }
 
 impl Member {
-    /// Joins the group. Where it was never before, it begins where `spans` say. `one_by_one` keeps it from taking more
-    /// than it prints.
+    /// Joins the group. Where it was never before, it begins where `spans` say.
     ///
     /// # Errors
     /// If the cluster cannot be asked.
@@ -38,21 +33,13 @@ impl Member {
         group: &str,
         subscription: Subscription,
         spans: &[Span],
-        one_by_one: bool,
+        options: PushOptions,
     ) -> Result<Self, Failure> {
         for Span { queue, begin, is_new, .. } in spans {
             if *is_new {
                 client.commit(group, queue, *begin).await?;
             }
         }
-        let options = PushOptions {
-            // Queues that come later are new altogether.
-            start_from: StartFrom::First,
-            concurrency: 1,
-            batch: if one_by_one { 1 } else { BATCH },
-            persist_period: COMMIT_EVERY,
-            ..PushOptions::default()
-        };
         let (to_print, batches) = mpsc::channel(1);
         let consumer = PushConsumer::on(client, group, [subscription], options, move |messages| {
             hand_over(to_print.clone(), messages)
@@ -60,20 +47,29 @@ impl Member {
         Ok(Self { consumer: consumer.await?, batches })
     }
 
-    /// Prints what comes until there is enough.
+    /// Prints what comes until there is enough, but for messages to fail on.
     ///
     /// # Errors
     /// If it cannot be printed.
-    pub async fn print(&mut self, printer: &mut Printer) -> Result<(), Failure> {
+    pub async fn print(&mut self, printer: &mut Printer, ways: &Ways) -> Result<(), Failure> {
+        let mut came = 0;
         while !printer.is_done() {
-            let Some(Batch { messages, printed }) = self.batches.recv().await else { return Ok(()) };
+            let Some(Batch { messages, done }) = self.batches.recv().await else { return Ok(()) };
+            let mut result = ConsumeResult::Success;
             for message in &messages {
-                printer.message(message)?;
+                came += 1;
+                if ways.fails(came) {
+                    let (id, times) = (message.message_id(), message.reconsume_times);
+                    say(&format!("rmq: --fail-every: {id} is to come again (it came again {times} times before)"));
+                    result = ConsumeResult::Later;
+                } else {
+                    printer.message(message)?;
+                }
             }
             // Only what somebody can read is done with.
             printer.flush()?;
             // The consumer may be about to end: then they come again.
-            let _ = printed.send(());
+            let _ = done.send(result);
         }
         Ok(())
     }
@@ -94,9 +90,11 @@ impl Member {
 }
 
 async fn hand_over(to_print: mpsc::Sender<Batch>, messages: Vec<Received>) -> ConsumeResult {
-    let (printed, done) = oneshot::channel();
-    if to_print.send(Batch { messages, printed }).await.is_ok() && done.await.is_ok() {
-        return ConsumeResult::Success;
+    let (done, result) = oneshot::channel();
+    if to_print.send(Batch { messages, done }).await.is_ok()
+        && let Ok(result) = result.await
+    {
+        return result;
     }
     // Not printed, so not done with; nor are they to be put off: the next member shall have them as they are.
     std::future::pending().await

@@ -17,6 +17,18 @@ pub enum Style {
     JsonArray,
 }
 
+impl Style {
+    /// What was asked for: a format, if one was given.
+    pub fn of(format: Option<Format>, output: super::Output) -> Self {
+        match (format, output) {
+            (Some(format), _) => Self::Format(format),
+            (None, super::Output::Raw) => Self::Format(Format::body_lines()),
+            (None, super::Output::Json) => Self::JsonArray,
+            (None, super::Output::Jsonl) => Self::JsonLines,
+        }
+    }
+}
+
 /// Writes messages.
 pub struct Printer {
     output: Output,

@@ -1,7 +1,8 @@
 //! Where `rmq consume` begins in a queue, and where the queue ends at that moment.
 
 use crate::{failure::Failure, when};
-use client::{PullConsumer, Queue};
+use client::{Error, PullConsumer, Queue};
+use futures_util::future::try_join_all;
 
 /// Numbers from here on are milliseconds since 1970 (this one is in 1973), not offsets.
 const LEAST_TIME: u64 = 100_000_000_000;
@@ -56,11 +57,28 @@ pub fn argument(text: &str) -> Result<Start, String> {
     }
 }
 
-/// Finds where to begin in `queue`: where the group goes on, if one counts and has been there, else where `from` says.
+/// What each queue of a topic holds, and where to begin: where the group goes on, if one counts, else where `from` says.
 ///
 /// # Errors
-/// If the broker cannot be asked.
-pub async fn span(consumer: &PullConsumer, in_group: bool, queue: Queue, from: &Start) -> Result<Span, Failure> {
+/// If there is no such topic, or a broker cannot be asked.
+pub async fn spans(consumer: &PullConsumer, topic: &str, in_group: bool, from: &Start) -> Result<Vec<Span>, Failure> {
+    let queues = queues(consumer, topic).await?;
+    try_join_all(queues.into_iter().map(|queue| span(consumer, in_group, queue, from))).await
+}
+
+/// The queues of a topic that exists.
+///
+/// # Errors
+/// If there is no such topic, or no name server answers.
+pub async fn queues(consumer: &PullConsumer, topic: &str) -> Result<Vec<Queue>, Failure> {
+    consumer.queues(topic).await.map_err(|error| match error {
+        Error::TopicNotFound { .. } => Failure::no_topic(topic),
+        other => other.into(),
+    })
+}
+
+/// Finds where to begin in `queue`: where the group goes on, if one counts and has been there, else where `from` says.
+async fn span(consumer: &PullConsumer, in_group: bool, queue: Queue, from: &Start) -> Result<Span, Failure> {
     let client = consumer.client();
     let (first, end) = (client.min_offset(&queue).await?, client.max_offset(&queue).await?);
     let committed = if in_group { consumer.committed(&queue).await? } else { None };

@@ -12,22 +12,22 @@ use std::{
     time::Instant,
 };
 
-/// What became of one message.
+/// What became of the messages of one request.
 pub struct Outcome {
-    /// What to call it.
+    /// What to call them.
     pub of: String,
-    /// What is known of it.
-    pub result: Result<Became, Failure>,
+    /// How many they are.
+    pub messages: u64,
+    /// What is known of each; nothing of those that were sent one way.
+    pub result: Result<Vec<Became>, Failure>,
 }
 
 /// What is known of a message that was sent.
 pub enum Became {
-    /// Nothing: it was sent one way.
-    Nothing,
     /// Where it is.
     Stored(SendResult),
     /// The reply to it.
-    Replied(Box<Received>),
+    Replied(Received),
 }
 
 /// Everything that became of messages.
@@ -58,36 +58,38 @@ impl Report {
         Self { output, json, quiet, progress, began, sent: 0, unsure: false, doubtful: 0, failed: 0, fatal: None }
     }
 
-    /// Counts and prints what became of a message.
+    /// Counts and prints what became of messages.
     ///
     /// # Errors
     /// If it cannot be printed.
     pub fn add(&mut self, outcome: Outcome) -> Result<(), Failure> {
-        match outcome.result {
-            Ok(result) => {
-                self.sent += 1;
-                self.unsure |= matches!(result, Became::Nothing);
-                self.progress.inc(1);
-                let line = match result {
-                    Became::Nothing => return Ok(()),
-                    Became::Stored(stored) => {
-                        self.doubtful += u64::from(stored.status != SendStatus::Ok);
-                        line(&stored, self.json)
+        let Outcome { of, messages, result } = outcome;
+        match result {
+            Ok(results) => {
+                self.sent += messages;
+                self.unsure |= results.is_empty();
+                self.progress.inc(messages);
+                for result in results {
+                    let line = match result {
+                        Became::Stored(result) => {
+                            self.doubtful += u64::from(result.status != SendStatus::Ok);
+                            line(&result, self.json)
+                        }
+                        Became::Replied(reply) if self.json => message_text::to_json(&reply).to_string(),
+                        Became::Replied(reply) => String::from_utf8_lossy(&reply.body).into_owned(),
+                    };
+                    if !self.quiet {
+                        let printed = self.output.line(line);
+                        self.unless_gone(printed)?;
                     }
-                    Became::Replied(reply) if self.json => message_text::to_json(&reply).to_string(),
-                    Became::Replied(reply) => String::from_utf8_lossy(&reply.body).into_owned(),
-                };
-                if self.quiet {
-                    return Ok(());
                 }
-                let printed = self.output.line(line);
-                self.unless_gone(printed)
+                Ok(())
             }
             Err(failure) => {
-                self.failed += 1;
+                self.failed += messages;
                 if failure.kind() == Some(Kind::Failed) {
                     // The next message may well be better.
-                    self.progress.suspend(|| say(&format!("rmq: {}: {}", outcome.of, failure.message())));
+                    self.progress.suspend(|| say(&format!("rmq: {of}: {}", failure.message())));
                 } else if self.fatal.is_none() {
                     self.fatal = Some(failure);
                 }
@@ -222,11 +224,19 @@ mod tests {
         let mut report = Report::begin(false, true, None);
         assert!(
             report
-                .add(Outcome { of: "line 1".to_owned(), result: Err(Failure::new(Kind::Failed, "too large")) })
+                .add(Outcome {
+                    of: "line 1".to_owned(),
+                    messages: 1,
+                    result: Err(Failure::new(Kind::Failed, "too large"))
+                })
                 .is_ok()
         );
         assert!(!report.must_stop());
-        assert!(report.add(Outcome { of: "line 2".to_owned(), result: Ok(Became::Stored(result())) }).is_ok());
+        assert!(
+            report
+                .add(Outcome { of: "line 2".to_owned(), messages: 1, result: Ok(vec![Became::Stored(result())]) })
+                .is_ok()
+        );
         assert!(
             report.sum(2).contains("sent 1 message in")
                 && report.sum(2).ends_with("; 1 failed; 2 empty lines left out")
@@ -239,7 +249,7 @@ mod tests {
     fn an_unknown_topic_stops_everything() {
         let mut report = Report::begin(false, true, None);
         let unknown = Failure::from(client::Error::TopicNotFound { topic: "T".to_owned() });
-        assert!(report.add(Outcome { of: "line 1".to_owned(), result: Err(unknown) }).is_ok());
+        assert!(report.add(Outcome { of: "line 1".to_owned(), messages: 1, result: Err(unknown) }).is_ok());
         assert!(report.must_stop());
         assert!(report.end(Ok(()), 0).is_err_and(|failure| failure.kind() == Some(Kind::NotFound)));
     }

@@ -5,6 +5,7 @@
 
 mod admin;
 mod brokers;
+mod dead_letters;
 mod error;
 mod find;
 mod messages;
@@ -14,6 +15,7 @@ mod topics;
 
 pub use admin::Admin;
 pub use brokers::BrokerSettings;
+pub use dead_letters::{DeadLetterQueue, DeadLetters, NotAgain, first_topic, message_to_resend};
 pub use error::Error;
 pub use find::{Found, KeyQuery};
 pub use per_broker::{BrokerRef, Outcome, PerBroker};

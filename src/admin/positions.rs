@@ -57,7 +57,7 @@ impl Admin {
         .await
     }
 
-    async fn range(&self, queue: &Queue) -> Result<QueueRange, Error> {
+    pub(crate) async fn range(&self, queue: &Queue) -> Result<QueueRange, Error> {
         // The beginning first: it only grows towards the end.
         Ok(QueueRange { min: self.client.min_offset(queue).await?, max: self.client.max_offset(queue).await? })
     }

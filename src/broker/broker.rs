@@ -14,6 +14,7 @@ use crate::{
     rates::Rates,
     retention::{self, Retention},
     send::Sends,
+    timer::{self, Timers},
     topics::{TopicRules, Topics},
     transaction::{self, Transactions},
 };
@@ -71,6 +72,7 @@ pub struct Broker {
     offsets: Offsets,
     transactions: Transactions,
     delays: Delays,
+    timers: Timers,
     clients: Clients,
     locks: Locks,
     filters: Filters,
@@ -129,6 +131,7 @@ impl Broker {
             offsets,
             transactions,
             delays: Delays::open(table("delayOffset.json"), levels_ms).map_err(broken("delayOffset.json"))?,
+            timers: Timers::open(table("timerProgress.json")).map_err(broken("timerProgress.json"))?,
             clients: Clients::new(clock.clone()),
             locks: Locks::new(clock.clone()),
             filters: Filters::default(),
@@ -185,7 +188,10 @@ impl Broker {
         self.tasks.spawn("delays", delay::run(self.clone(), self.tasks.clone()));
         let me = self.clone();
         let period = Duration::from_millis(config.flush_delay_offset_interval_ms);
-        self.tasks.every("save delays", period, move || me.saved([("delays", me.delays.save(&me.store))]));
+        self.tasks.every("save delays", period, move || {
+            me.saved([("delays", me.delays.save(&me.store)), ("timers", me.timers.save(&me.store))]);
+        });
+        self.tasks.spawn("timers", timer::run(self.clone(), self.tasks.shutdown().clone()));
         let me = self.clone();
         self.tasks.every("note rates", RATES_PERIOD, move || me.rates.note(&me.store.stats(), me.clock.now_ms()));
         let (me, shutdown) = (self.clone(), self.tasks.shutdown().clone());
@@ -219,6 +225,7 @@ impl Broker {
             ("topics", self.topics.save()),
             ("groups", self.groups.save()),
             ("delays", self.delays.save(&self.store)),
+            ("timers", self.timers.save(&self.store)),
         ]);
         self.store.close()
     }
@@ -300,6 +307,11 @@ impl Broker {
     /// How far the levels of delayed messages are delivered.
     pub fn delays(&self) -> &Delays {
         &self.delays
+    }
+
+    /// Which messages wait for a time of their own.
+    pub fn timers(&self) -> &Timers {
+        &self.timers
     }
 
     /// The groups' members.

@@ -146,6 +146,11 @@ base::settings! {
         /// How often the progress of the delay levels is written to disk.
         flushDelayOffsetInterval => flush_delay_offset_interval_ms: u64 = 10_000, LONG_MILLIS, STORE;
 
+        /// Whether messages may say when they are to be delivered. A key of Apache RocketMQ 5.
+        timerWheelEnable => timer_wheel_enable: bool = true, Kind::Bool, Live;
+        /// How far ahead that may be. A key of Apache RocketMQ 5.
+        timerMaxDelaySec => timer_max_delay_seconds: u32 = 3 * 24 * 3600, Kind::number("seconds", 1, i32::MAX as i64), Live;
+
         // The store.
 
         /// The directory of everything the broker keeps.

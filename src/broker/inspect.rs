@@ -44,6 +44,7 @@ pub fn runtime_info(broker: &Broker) -> Result<Command, Refusal> {
         let end = store.queue(SCHEDULE_TOPIC, level - 1).map_or(0, |queue| queue.max_offset());
         say(&format!("scheduleMessageOffset_{level}"), format!("{next},{end}"));
     }
+    say("timerCongestNum", broker.timers().count().to_string());
     broker.rates().told().into_iter().for_each(|(name, rates)| say(name, rates));
     // Every request is served as it is read: there are no queues of requests, so nothing waits in one.
     for name in [

@@ -34,6 +34,7 @@ mod retention;
 mod send;
 mod send_back;
 pub mod surroundings;
+mod timer;
 mod topics;
 mod transaction;
 

@@ -4,7 +4,8 @@
 //! Source: `SendMessageProcessor`, `AbstractSendMessageProcessor` of Apache RocketMQ 4.9.8.
 
 use crate::{
-    broker::Broker, config_values::FlushDiskType, parked::Parking, refusal::Refusal, topics::DLQ_QUEUES, transaction,
+    broker::Broker, config_values::FlushDiskType, parked::Parking, refusal::Refusal, timer, topics::DLQ_QUEUES,
+    transaction,
 };
 use base::Fields;
 use protocol::{
@@ -131,7 +132,8 @@ impl Sends {
         );
         for item in send::split_batch(body)? {
             let mut text = item.properties;
-            if properties::get(&text, properties::DELAY_LEVEL).is_some_and(|level| level != "0") {
+            let timed = properties::pairs(&text).any(|(name, _)| timer::says_when(name));
+            if timed || properties::get(&text, properties::DELAY_LEVEL).is_some_and(|level| level != "0") {
                 return Err(Refusal::illegal("a batch cannot hold messages with a delay"));
             }
             if properties::get(&text, properties::TRANSACTION_PREPARED).is_some_and(is_true) {
@@ -342,6 +344,8 @@ struct Given {
     wait_for_store: bool,
     /// It is to be seen only later: by a delay level from 1.
     delay_level: i32,
+    /// It is to be seen only later: at a time that its properties say.
+    timed: bool,
     /// It is half a message, to be seen once its transaction is committed.
     half: bool,
     /// Without `WAIT`, which is said to the broker only, and with the cluster.
@@ -352,7 +356,7 @@ impl Given {
     fn read(broker: &Broker, text: &str) -> Result<Self, Refusal> {
         let cluster = &broker.config().broker_cluster_name;
         let stored = String::with_capacity(text.len() + cluster.len() + 10);
-        let mut given = Self { wait_for_store: true, delay_level: 0, half: false, stored };
+        let mut given = Self { wait_for_store: true, delay_level: 0, timed: false, half: false, stored };
         for pair in text.split(properties::PROPERTY_SEPARATOR) {
             let Some((name, value)) = pair.split_once(properties::NAME_VALUE_SEPARATOR) else { continue };
             match name {
@@ -367,6 +371,7 @@ impl Given {
                         .parse()
                         .map_err(|_| Refusal::illegal(format!("the delay level {value:?} is no number")))?;
                 }
+                name if timer::says_when(name) => given.timed = true,
                 properties::TRANSACTION_PREPARED => given.half = is_true(value),
                 _ => {}
             }
@@ -384,6 +389,10 @@ impl Given {
         self.half && !(header.reconsume_times > 0 && self.delay_level > 0)
     }
 
+    fn is_delayed(&self) -> bool {
+        self.delay_level > 0 || self.timed
+    }
+
     /// A half message is one by where it is kept: the store is to find it like any other.
     fn sys_flag(&self, header: &SendHeader<'_>, multi_tag: bool) -> SysFlag {
         let flag = SysFlag(header.sys_flag | if multi_tag { SysFlag::MULTI_TAGS } else { 0 });
@@ -394,16 +403,22 @@ impl Given {
     fn parking(&self, broker: &Broker, header: &SendHeader<'_>, place: &Place) -> Result<Option<Parking>, Refusal> {
         if self.is_half(header) {
             let belongs = (place.topic.as_deref().unwrap_or(header.topic), place.queue_id);
-            return transaction::park(broker, header, belongs, &self.stored, self.delay_level).map(Some);
+            return transaction::park(broker, header, belongs, &self.stored, self.is_delayed()).map(Some);
         }
         // A dead letter is one at once.
-        if self.delay_level <= 0 || place.topic.is_some() {
+        if !self.is_delayed() || place.topic.is_some() {
             return Ok(None);
         }
         if header.batch {
             return Err(Refusal::illegal("a batch cannot have a delay"));
         }
-        Ok(Some(broker.delays().parking(self.delay_level, (header.topic, place.queue_id), &self.stored)))
+        let belongs = (header.topic, place.queue_id);
+        if self.delay_level <= 0 {
+            return timer::parking(broker, belongs, &self.stored);
+        }
+        let untimed = self.timed.then(|| timer::without_times(&self.stored));
+        let stored = untimed.as_ref().unwrap_or(&self.stored);
+        Ok(Some(broker.delays().parking(self.delay_level, belongs, stored)))
     }
 }
 

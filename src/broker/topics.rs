@@ -234,6 +234,7 @@ fn own_topics(rules: &TopicRules) -> Vec<TopicConfig> {
         named(&rules.broker, 1),
         TopicConfig::new(topic::OFFSET_MOVED_EVENT, 1, RW),
         TopicConfig::new(topic::SCHEDULE_TOPIC, SCHEDULE_QUEUES, RW),
+        TopicConfig::new(topic::TIMER_TOPIC, 1, RW),
         TopicConfig::new(&format!("{}_{}", rules.cluster.0, topic::REPLY_SUFFIX), 1, RW),
     ];
     if rules.auto_create {

@@ -2,12 +2,15 @@
 
 use crate::error::Error;
 use parking_lot::Mutex;
-use protocol::heartbeat::{ConsumerData, Heartbeat, ProducerData};
+use protocol::{
+    heartbeat::{ConsumerData, Heartbeat, ProducerData},
+    offset_table::OffsetTable,
+};
 use std::{
     collections::{BTreeMap, btree_map::Entry},
     sync::Arc,
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 
 #[derive(Default)]
 pub(crate) struct Groups {
@@ -20,8 +23,23 @@ pub(crate) struct Groups {
 
 struct Member {
     data: ConsumerData,
+    notices: Notices,
+}
+
+/// Where a consumer hears what brokers say to its group.
+#[derive(Clone)]
+pub(crate) struct Notices {
     /// The members of the group changed.
-    members_changed: Arc<Notify>,
+    pub(crate) members_changed: Arc<Notify>,
+    /// The group is to go on elsewhere.
+    pub(crate) resets: mpsc::UnboundedSender<Reset>,
+}
+
+/// Where a group is to go on in queues of a topic.
+#[derive(Debug)]
+pub(crate) struct Reset {
+    pub(crate) topic: String,
+    pub(crate) positions: OffsetTable,
 }
 
 impl Groups {
@@ -43,12 +61,11 @@ impl Groups {
         }
     }
 
-    /// A notice that the group's members changed goes to `members_changed`.
-    pub(crate) fn join_as_consumer(&self, data: ConsumerData, members_changed: Arc<Notify>) -> Result<(), Error> {
+    pub(crate) fn join_as_consumer(&self, data: ConsumerData, notices: Notices) -> Result<(), Error> {
         match self.consumers.lock().entry(data.group_name.clone()) {
             Entry::Occupied(taken) => Err(Error::GroupTaken(taken.key().clone())),
             Entry::Vacant(free) => {
-                free.insert(Member { data, members_changed });
+                free.insert(Member { data, notices });
                 Ok(())
             }
         }
@@ -70,9 +87,14 @@ impl Groups {
         let consumers = self.consumers.lock();
         let member = consumers.get(group);
         if let Some(member) = member {
-            member.members_changed.notify_one();
+            member.notices.members_changed.notify_one();
         }
         member.is_some()
+    }
+
+    /// A broker says where the group is to go on. Returns false if this client is not in the group.
+    pub(crate) fn reset(&self, group: &str, reset: Reset) -> bool {
+        self.consumers.lock().get(group).is_some_and(|member| member.notices.resets.send(reset).is_ok())
     }
 
     /// What brokers are told; `None` if this client is in no group.

@@ -1,10 +1,15 @@
 //! What brokers ask of this client.
 
-use crate::{groups::Groups, request_reply::Replies, transaction::Checks};
+use crate::{
+    groups::{Groups, Reset},
+    request_reply::Replies,
+    transaction::Checks,
+};
 use protocol::{
     Command,
     code::{request, request_title, response},
     heartbeat::GroupOf,
+    offset_table::{self, ResetOf},
 };
 use remoting::{Answers, Peer, Receipt, Service};
 use std::sync::Arc;
@@ -30,6 +35,7 @@ impl Service for Incoming {
             let receipt = Receipt::of(&request);
             let answer = match request.code {
                 request::NOTIFY_CONSUMER_IDS_CHANGED => members_changed(&self.groups, &request),
+                request::RESET_CONSUMER_CLIENT_OFFSET => reset(&self.groups, &request),
                 request::CHECK_TRANSACTION_STATE => self.checks.asked(peer, &request),
                 request::PUSH_REPLY_MESSAGE_TO_CLIENT => self.replies.replied(&request),
                 other => {
@@ -50,5 +56,19 @@ fn members_changed(groups: &Groups, request: &Command) -> Command {
             Command::success()
         }
         Err(error) => Command::refusal(response::SYSTEM_ERROR, error.to_string()),
+    }
+}
+
+/// A broker has been told where the group is to go on.
+fn reset(groups: &Groups, request: &Command) -> Command {
+    let table = offset_table::read(&request.body.to_bytes());
+    match (request.header::<ResetOf>(), table) {
+        (Ok(ResetOf { topic, group }), Ok(positions)) => {
+            tracing::info!(group, topic, ?positions, "a broker asks to go on elsewhere");
+            groups.reset(&group, Reset { topic, positions });
+            Command::success()
+        }
+        (Err(error), _) => Command::refusal(response::SYSTEM_ERROR, error.to_string()),
+        (_, Err(error)) => Command::refusal(response::SYSTEM_ERROR, error.to_string()),
     }
 }

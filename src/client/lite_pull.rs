@@ -273,3 +273,26 @@ impl Polled {
         Some(messages)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_fetched_before_a_queue_was_given_up_is_not_polled() {
+        let (polled, old, new) = (Polled::default(), Arc::<ProcessQueue>::default(), Arc::<ProcessQueue>::default());
+        let put = |process: &Arc<ProcessQueue>, offset| {
+            process.begin(offset, true);
+            let epoch = process.put(&[], offset);
+            polled.put(Ready::new(&Queue::new("T", "b", 0), process, epoch, Vec::new()));
+        };
+        put(&old, 5);
+        put(&new, 2);
+        old.drop_queue();
+        assert!(polled.take().is_some());
+        assert!(polled.take().is_none());
+        put(&new, 3);
+        new.restart(9);
+        assert!(polled.take().is_none(), "nor what was fetched before it started anew");
+    }
+}

@@ -45,10 +45,15 @@ pub(crate) struct Locks {
 #[derive(Clone)]
 pub(crate) struct Held(watch::Receiver<Option<Instant>>);
 
+/// Whether no one else can have a queue that was last asked for at `asked`.
+fn holds(asked: Option<Instant>) -> bool {
+    asked.is_some_and(|asked| asked.elapsed() < RELIED_ON)
+}
+
 impl Held {
     /// Whether no one else can have the queue.
     pub(crate) fn holds(&self) -> bool {
-        self.0.borrow().is_some_and(|asked| asked.elapsed() < RELIED_ON)
+        holds(*self.0.borrow())
     }
 
     /// Returns once the lock is lost, or too old to be relied on.
@@ -68,6 +73,11 @@ impl Locks {
     pub(crate) async fn turn(&self, queue: &Queue) -> OwnedMutexGuard<()> {
         let turn = self.readers.lock().entry(queue.clone()).or_default().clone();
         turn.lock_owned().await
+    }
+
+    /// Whether no one else can have the queue now.
+    pub(crate) fn holds(&self, queue: &Queue) -> bool {
+        self.held.lock().get(queue).is_some_and(|renewed| holds(*renewed.borrow()))
     }
 
     /// Asks for a queue; `None` if another client has it.

@@ -6,8 +6,9 @@
 use crate::{
     client::Client,
     error::Error,
+    groups::{Notices, Reset},
     lite_pull::Polled,
-    locks::Locks,
+    locks::{Locks, name},
     message::Received,
     ordered,
     positions::Positions,
@@ -30,7 +31,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub(crate) type Handler = Box<dyn Fn(Vec<Received>) -> BoxFuture<'static, ConsumeResult> + Send + Sync>;
@@ -108,8 +109,10 @@ impl Member {
 
     /// Joins the group at the brokers, and starts what goes on in the background.
     pub(crate) fn join(self: &Arc<Self>) -> Result<(), Error> {
-        self.client.shared().groups.join_as_consumer(self.consumer_data(), self.wake.clone())?;
-        self.tasks.spawn("rebalance", rebalance::run(self.clone()));
+        let (to, resets) = mpsc::unbounded_channel();
+        let notices = Notices { members_changed: self.wake.clone(), resets: to };
+        self.client.shared().groups.join_as_consumer(self.consumer_data(), notices)?;
+        self.tasks.spawn("rebalance", rebalance::run(self.clone(), resets));
         self.joined.store(true, Ordering::Release);
         self.keep_positions();
         if self.is_locking() {
@@ -158,6 +161,23 @@ impl Member {
         if !self.is_ordered() {
             assigned.process.drop_queue();
             self.persist(queue, &assigned).await;
+        }
+    }
+
+    /// Goes on in queues where a reset says: what was pulled of them no longer counts. They are taken anew when queues
+    /// are shared out next.
+    pub(crate) async fn reset(&self, reset: &Reset) {
+        let mine: Vec<Queue> =
+            self.queues.lock().keys().filter(|queue| *queue.topic == *reset.topic).cloned().collect();
+        for queue in &mine {
+            let Some(offset) = reset.positions.get(&name(queue)).copied() else { continue };
+            let Some(assigned) = self.queues.lock().remove(queue) else { continue };
+            assigned.stop.cancel();
+            let done = self.positions.reset(&self.client, &self.group, queue, &assigned.process, offset).await;
+            match done {
+                Ok(()) => tracing::info!(group = self.group, %queue, offset, "goes on there"),
+                Err(error) => tracing::error!(group = self.group, %queue, offset, %error, "cannot go on there"),
+            }
         }
     }
 
@@ -213,9 +233,14 @@ impl Member {
 
     /// Keeps every position that is not kept yet. Returns whether all are now.
     pub(crate) async fn persist_all(&self) -> bool {
-        let queues =
-            self.queues.lock().iter().map(|(queue, it)| (queue.clone(), it.process.clone())).collect::<Vec<_>>();
-        self.positions.keep(&self.client, &self.group, &queues).await
+        // Once a lock is lost, somebody else says how far the group is.
+        let is_own = |queue: &Queue| !self.is_locking() || self.locks.holds(queue);
+        let own: Vec<_> = {
+            let queues = self.queues.lock();
+            let own = queues.iter().filter(|(queue, _)| is_own(queue));
+            own.map(|(queue, assigned)| (queue.clone(), assigned.process.clone())).collect()
+        };
+        self.positions.keep(&self.client, &self.group, &own).await
     }
 
     /// Whether positions are kept without being asked for: always but by a poller that commits itself.

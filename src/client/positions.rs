@@ -66,4 +66,28 @@ impl Positions {
             }
         }
     }
+
+    /// Forgets how far a queue was consumed, and keeps `offset` instead.
+    pub(crate) async fn reset(
+        &self,
+        client: &Client,
+        group: &str,
+        queue: &Queue,
+        process: &ProcessQueue,
+        offset: i64,
+    ) -> Result<(), Error> {
+        match self {
+            Self::Brokers => {
+                process.give_up().await;
+                client.commit(group, queue, offset).await
+            }
+            Self::Local { file, saving } => {
+                let _saving = saving.lock().await;
+                process.give_up().await;
+                let (to, written) = (file.clone(), [(queue.clone(), offset)]);
+                let saved = tokio::task::spawn_blocking(move || to.save(&written)).await;
+                saved.unwrap_or(Err(Error::ShutDown))
+            }
+        }
+    }
 }

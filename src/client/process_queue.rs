@@ -87,6 +87,13 @@ impl ProcessQueue {
         self.start_anew(None, None);
     }
 
+    /// Nothing of this queue counts any more, once a position that is being told has been told.
+    pub(crate) async fn give_up(&self) {
+        let _persisting = self.persisting.lock().await;
+        self.forget();
+        self.drop_queue();
+    }
+
     fn start_anew(&self, next: Option<i64>, persisted: Option<i64>) {
         let mut state = self.state.lock();
         let epoch = state.epoch + 1;

@@ -6,6 +6,7 @@
 use crate::{
     client::{Client, malformed},
     error::Error,
+    groups::Reset,
     member::Member,
     route::Queue,
 };
@@ -15,12 +16,13 @@ use protocol::{
     heartbeat::{GroupMembers, GroupOf},
 };
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use tokio::sync::mpsc;
 
 /// How soon to look again for a topic or for members that are missing; twice as long each time.
 const SOON: Duration = Duration::from_secs(1);
 
 /// Shares out queues until the consumer stops.
-pub(crate) async fn run(member: Arc<Member>) {
+pub(crate) async fn run(member: Arc<Member>, mut resets: mpsc::UnboundedReceiver<Reset>) {
     let shutdown = member.tasks.shutdown().clone();
     let period = member.options.rebalance_period;
     let mut soon = SOON;
@@ -33,6 +35,8 @@ pub(crate) async fn run(member: Arc<Member>) {
         tokio::select! {
             () = shutdown.cancelled() => return,
             () = member.wake.notified() => {}
+            // The queues are taken anew at once.
+            Some(reset) = resets.recv() => member.reset(&reset).await,
             () = tokio::time::sleep(pause) => {}
         }
     }

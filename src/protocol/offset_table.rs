@@ -5,11 +5,20 @@
 //! `ResetOffsetBodyForC` of Apache RocketMQ.
 
 use crate::{lock::QueueName, loose_json};
-use serde::{Deserialize, de::Error};
+use serde::{Deserialize, Serialize, de::Error};
 use std::collections::BTreeMap;
 
 /// Queue → the index to be consumed next.
 pub type OffsetTable = BTreeMap<QueueName, i64>;
+
+/// Whose positions are reset (220). Source: `ResetOffsetRequestHeader`, of which the rest is for the broker.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ResetOf {
+    /// The topic.
+    pub topic: String,
+    /// The group.
+    pub group: String,
+}
 
 #[derive(Deserialize)]
 struct Wrapper {

@@ -24,6 +24,22 @@ names! {
     WAIT_STORE_MSG_OK = "WAIT";
     /// Delay level, from 1.
     DELAY_LEVEL = "DELAY";
+    /// Seconds from when it is sent until it is delivered.
+    TIMER_DELAY_SEC = "TIMER_DELAY_SEC";
+    /// Milliseconds from when it is sent until it is delivered.
+    TIMER_DELAY_MS = "TIMER_DELAY_MS";
+    /// When it is to be delivered, ms.
+    TIMER_DELIVER_MS = "TIMER_DELIVER_MS";
+    /// When it is to be delivered, ms, as ONS clients say it.
+    START_DELIVER_TIME = "__STARTDELIVERTIME";
+    /// When a parked message is due, ms.
+    TIMER_OUT_MS = "TIMER_OUT_MS";
+    /// When the broker took note of a parked message, ms.
+    TIMER_ENQUEUE_MS = "TIMER_ENQUEUE_MS";
+    /// When the broker delivered a parked message, ms.
+    TIMER_DEQUEUE_MS = "TIMER_DEQUEUE_MS";
+    /// The unique key of a parked message that is to be recalled.
+    TIMER_DELETE_UNIQUE_KEY = "TIMER_DEL_UNIQKEY";
     /// The topic a retry message came from.
     RETRY_TOPIC = "RETRY_TOPIC";
     /// The topic a parked message is meant for.

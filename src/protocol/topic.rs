@@ -31,6 +31,8 @@ pub const MAX_GROUP_LEN: usize = 255;
 pub const AUTO_CREATE_TOPIC: &str = "TBW102";
 /// Where delayed messages wait.
 pub const SCHEDULE_TOPIC: &str = "SCHEDULE_TOPIC_XXXX";
+/// Where messages wait for a time of their own.
+pub const TIMER_TOPIC: &str = "rmq_sys_wheel_timer";
 /// Where half messages wait.
 pub const HALF_TOPIC: &str = "RMQ_SYS_TRANS_HALF_TOPIC";
 /// Where the ends of transactions are noted.
@@ -65,8 +67,15 @@ const SYSTEM: [&str; 9] = [
     SELF_TEST_TOPIC,
     OFFSET_MOVED_EVENT,
 ];
-const NOT_FOR_CLIENTS: [&str; 6] =
-    [SCHEDULE_TOPIC, HALF_TOPIC, OP_HALF_TOPIC, TRANS_CHECK_MAX_TIME_TOPIC, SELF_TEST_TOPIC, OFFSET_MOVED_EVENT];
+const NOT_FOR_CLIENTS: [&str; 7] = [
+    SCHEDULE_TOPIC,
+    TIMER_TOPIC,
+    HALF_TOPIC,
+    OP_HALF_TOPIC,
+    TRANS_CHECK_MAX_TIME_TOPIC,
+    SELF_TEST_TOPIC,
+    OFFSET_MOVED_EVENT,
+];
 
 /// Why a name cannot be a topic's or group's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -5,11 +5,13 @@
 
 mod ali_ons;
 mod binary_header;
+mod broadcast;
 mod cli;
 mod clients;
 mod cluster;
 mod cluster_command;
 mod cpp;
+mod dlq;
 // Other builds have no faults to plant.
 #[cfg(debug_assertions)]
 mod failing_disk;
@@ -20,10 +22,12 @@ mod kill;
 mod ledger;
 mod lone;
 mod mixed;
+mod ordered;
 mod process;
 mod readme;
 mod retention;
 mod servers;
 mod store_command;
 mod transactions;
+mod ways;
 mod wire;

@@ -4,10 +4,11 @@
 mod stand_in;
 
 use client::{
-    ClientConfig, ConsumeResult, Message, Producer, PushConsumer, PushOptions, Queue, Received, StartFrom, Subscription,
+    ClientConfig, ConsumeResult, Message, Mode, Producer, PushConsumer, PushOptions, Queue, Received, StartFrom,
+    Subscription,
 };
 use parking_lot::Mutex;
-use protocol::topic::retry_topic;
+use protocol::{lock::QueueName, topic::retry_topic};
 use stand_in::{Cluster, nobody, until};
 use std::{
     collections::BTreeSet,
@@ -270,6 +271,25 @@ async fn a_position_that_does_not_exist_is_corrected() {
     until("what there is came", || committed(&cluster) == 6).await;
     assert_eq!(bodies(&seen), [4, 5]);
     assert!(consumer.shutdown(SOON).await);
+}
+
+#[tokio::test]
+async fn a_group_goes_on_where_a_broker_says() {
+    for mode in [Mode::Concurrent, Mode::Ordered] {
+        let cluster = Cluster::start(&["a"]).await;
+        cluster.create("T", 1);
+        send(&cluster, 0..6).await;
+        let slowly = PushOptions { mode, rebalance_period: Duration::from_secs(3600), ..options() };
+        let (consumer, seen) = member(&cluster, slowly).await;
+        until("all came", || committed(&cluster) == 6).await;
+        let queue = QueueName { broker_name: "a".into(), queue_id: 0, topic: "T".into() };
+        cluster.brokers[0].reset("G", "T", [(queue.clone(), 4)].into());
+        until("the last two came again", || seen.lock().len() == 8).await;
+        cluster.brokers[0].reset("G", "other", [(QueueName { topic: "other".into(), ..queue }, 0)].into());
+        until("it is committed", || committed(&cluster) == 6).await;
+        assert!(consumer.shutdown(SOON).await);
+        assert_eq!(bodies(&seen), [0, 1, 2, 3, 4, 4, 5, 5], "{mode:?}");
+    }
 }
 
 #[tokio::test]

@@ -185,31 +185,33 @@ async fn a_message_that_fails_is_tried_in_its_place_and_goes_to_the_retry_topic_
 }
 
 #[tokio::test]
-async fn what_a_call_did_after_the_lock_was_lost_does_not_count() {
+async fn what_was_consumed_when_the_lock_was_lost_does_not_count() {
     let cluster = Cluster::start(&["a"]).await;
     cluster.create("T", 1);
-    send(&cluster, 0..3).await;
+    send(&cluster, 0..4).await;
+    let state = || cluster.brokers[0].state.lock();
     let (seen, gate) = (Shared::default(), Arc::new(Semaphore::new(0)));
     let often = PushOptions { lock_period: Duration::from_millis(10), ..options() };
+    state().refuse_commits = true;
     let consumer = member(&cluster, often, &seen, &gate).await;
-    until("a call runs", || seen.lock().running.len() == 1).await;
-    let others = |holder: &str| {
-        let mut state = cluster.brokers[0].state.lock();
-        state.locks.values_mut().for_each(|of| holder.clone_into(of));
-        state.lock_requests
-    };
-    let asked = others("another");
-    // The answer to the second request after that was computed after it.
-    until("it has asked again", || cluster.brokers[0].state.lock().lock_requests > asked + 2).await;
-    // The other one has consumed the first two.
-    cluster.brokers[0].state.lock().offsets.insert(("G".into(), "T".into(), 0), 2);
+    gate.add_permits(1);
+    until("the second call runs", || done(&seen) == 1 && seen.lock().running.len() == 1).await;
+    // Another has the queue, and has consumed the first three.
+    state().locks.values_mut().for_each(|holder| "another".clone_into(holder));
+    let asked = state().lock_requests;
+    until("it knows that", || state().lock_requests > asked + 2).await;
+    state().offsets.insert(("G".into(), "T".into(), 0), 3);
+    state().refuse_commits = false;
+    let asked = state().lock_requests;
+    until("it could have told where it was", || state().lock_requests > asked + 10).await;
+    assert_eq!(cluster.brokers[0].committed("G", "T", 0), Some(3), "the group does not go back");
     gate.add_permits(1000);
     until("the call has ended", || seen.lock().running.is_empty()).await;
-    cluster.brokers[0].state.lock().locks.clear();
-    until("the last came too", || seen.lock().done[&0].last() == Some(&2)).await;
+    state().locks.clear();
+    until("the last came too", || seen.lock().done[&0].last() == Some(&3)).await;
     assert!(consumer.shutdown(SOON).await);
-    assert_eq!(seen.lock().done[&0], [0, 2], "it went on where the group was");
-    assert_eq!(cluster.brokers[0].committed("G", "T", 0), Some(3));
+    assert_eq!(seen.lock().done[&0], [0, 1, 3], "it went on where the group was");
+    assert_eq!(cluster.brokers[0].committed("G", "T", 0), Some(4));
 }
 
 #[tokio::test]

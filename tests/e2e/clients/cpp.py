@@ -7,8 +7,10 @@ It is a driver, not a test: it judges nothing. See ../cpp.rs.
 import argparse
 import json
 import os
+import signal
 import sys
 import threading
+import time
 
 import rocketmq.client as mq
 
@@ -102,14 +104,20 @@ def send(args):
 
 
 def push(args):
-    """Consumes until EXPECT different bodies have come, or SECONDS have passed."""
-    consumer = mq.PushConsumer(args.group)
+    """Consumes until EXPECT different bodies have come, SECONDS have passed, or it is told to end."""
+    model = mq.MessageModel.BROADCASTING if args.broadcast else mq.MessageModel.CLUSTERING
+    consumer = mq.PushConsumer(args.group, orderly=args.orderly, message_model=model)
     point_at(consumer, args.namesrv)
+    if args.instance:
+        consumer.set_instance_name(args.instance)
     seen, done, lock = set(), threading.Event(), threading.Lock()
+    signal.signal(signal.SIGTERM, lambda *_: done.set())
 
     def on_message(message):
+        begun = time.time_ns()
+        time.sleep(args.work_ms / 1000)
         what = received(message, args)
-        say(**what)
+        say(begun=begun, ended=time.time_ns(), **what)
         with lock:
             seen.add(what["body"])
             if len(seen) >= args.expect:
@@ -202,6 +210,10 @@ def main():
     parser.add_argument("--property", help="name=value to send, or name to show")
     parser.add_argument("--tag", default="*")
     parser.add_argument("--expect", type=int, default=1)
+    parser.add_argument("--orderly", action="store_true", help="one call at a time for each queue")
+    parser.add_argument("--broadcast", action="store_true", help="every member gets everything")
+    parser.add_argument("--instance", help="part of the client id; broadcast positions are kept under it")
+    parser.add_argument("--work-ms", type=float, default=0, help="how long each call takes")
     parser.add_argument("--end", default="commit", help="how transactions end")
     parser.add_argument("--check", default="commit", help="the answer to the question how one ended")
     parser.add_argument("--seconds", type=float, default=60)

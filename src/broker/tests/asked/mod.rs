@@ -12,7 +12,7 @@ use protocol::{
     send::SendHeader,
 };
 use remoting::{Client, client::NoService};
-use std::{sync::Arc, time::Duration};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
 /// How long anything may take before a test fails.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -66,7 +66,7 @@ impl Asked {
         Self::start_in(left, clock, set).await
     }
 
-    pub fn dir(&self) -> &std::path::Path {
+    pub fn dir(&self) -> &Path {
         self.dir.path()
     }
 
@@ -126,15 +126,18 @@ pub fn send_header<'a>(topic: &'a str, properties: &'a str) -> SendHeader<'a> {
     }
 }
 
-fn copy(from: &std::path::Path, to: &std::path::Path) {
-    std::fs::create_dir_all(to).expect("the folder is writable");
-    for entry in std::fs::read_dir(from).expect("readable") {
-        let entry = entry.expect("readable");
-        let to = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &to);
-        } else {
-            std::fs::copy(entry.path(), to).expect("the folder is writable");
+/// Copies a folder that is written to meanwhile.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("the folder is writable");
+    let mut names: Vec<_> =
+        fs::read_dir(from).expect("readable").map(|entry| entry.expect("readable").file_name()).collect();
+    // What the tables say of the log must be there in the log's copy.
+    names.sort_by_key(|name| name != "config");
+    for (from, to) in names.into_iter().map(|name| (from.join(&name), to.join(&name))) {
+        if from.is_dir() {
+            copy(&from, &to);
+        } else if let Err(error) = fs::copy(&from, &to) {
+            assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{}", from.display());
         }
     }
 }

@@ -9,6 +9,7 @@ use protocol::{
     heartbeat::{GroupMembers, GroupOf, Heartbeat, Subscription, Unregister, java_hash},
     inspect::KvTable,
     lock::{LockQueues, LockedQueues, QueueName},
+    offset_table::{self, OffsetTable, ResetOf},
     properties,
     pull::{
         OffsetAnswer, Pull, PullAnswer, QueryMessage, QueryMessageAnswer, QueryOffset, QueueOf, UpdateOffset,
@@ -60,6 +61,8 @@ pub struct State {
     pub locks: BTreeMap<(String, QueueName), String>,
     /// How often locks were asked for.
     pub lock_requests: usize,
+    /// Answer positions with an error.
+    pub refuse_commits: bool,
     /// Answer requests for locks with an error.
     pub refuse_locks: bool,
     pub sends: usize,
@@ -98,6 +101,16 @@ impl Broker {
 
     pub fn members(&self, group: &str) -> usize {
         self.state.lock().members.get(group).map_or(0, BTreeMap::len)
+    }
+
+    /// Tells the members of a group where to go on.
+    pub fn reset(&self, group: &str, topic: &str, positions: OffsetTable) {
+        let state = self.state.lock();
+        for peer in state.members.get(group).into_iter().flat_map(BTreeMap::values) {
+            let header = ResetOf { topic: topic.to_owned(), group: group.to_owned() };
+            let request = Command::request(request::RESET_CONSUMER_CLIENT_OFFSET).with_header(&header);
+            peer.notify(request.with_body(offset_table::write(&positions).unwrap()));
+        }
     }
 
     fn send(&self, request: &Command) -> Command {
@@ -315,7 +328,11 @@ impl Broker {
             }
             request::UPDATE_CONSUMER_OFFSET => {
                 let UpdateOffset { consumer_group, topic, queue_id, commit_offset } = request.header().unwrap();
-                self.state.lock().offsets.insert((consumer_group, topic, queue_id), commit_offset);
+                let mut state = self.state.lock();
+                if state.refuse_commits {
+                    return Command::refusal(response::SYSTEM_ERROR, "as the test wants it");
+                }
+                state.offsets.insert((consumer_group, topic, queue_id), commit_offset);
                 Command::success()
             }
             request::HEART_BEAT => {
