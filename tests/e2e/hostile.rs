@@ -117,6 +117,7 @@ fn what_would_have_to_be_held_back_is_refused_and_never_shown_at_once() {
         ("msgId", ""),
     ];
     refused(&mut wire, ask(request::END_TRANSACTION, &end), response::SYSTEM_ERROR, &["no transaction"]);
+    refused(&mut wire, ask(request::LOCK_BATCH_MQ, &[]), response::SYSTEM_ERROR, &["body"]);
     still_works(&mut wire, 1);
 }
 
