@@ -3,6 +3,7 @@
 pub mod history;
 mod live;
 mod member;
+mod popped;
 pub mod printing;
 pub mod start;
 mod ways;
@@ -11,7 +12,7 @@ use crate::{
     failure::{Failure, Kind},
     log,
     message_text::{FORMAT_HELP, Format},
-    reach,
+    reach, when,
 };
 use client::{Client, PullConsumer, Queue, Subscription};
 use futures_util::{FutureExt, future::try_join_all};
@@ -75,6 +76,12 @@ pub struct Arguments {
     /// Only messages of whose properties this is true: "size > 3 AND (TAGS = 'red' OR shop IS NULL)"
     #[arg(long, value_name = "SQL92", conflicts_with = "tag", value_parser = sql)]
     sql: Option<String>,
+    /// Have the brokers hand the messages out for a time, and acknowledge each once it is printed
+    #[arg(long, requires = "group", conflicts_with_all = ["from", "end", "ordered", "broadcast", "fail_every", "max_retries"])]
+    pop: bool,
+    /// For how long: what is not acknowledged then comes again
+    #[arg(long, value_name = "DURATION", default_value = "60s", requires = "pop", value_parser = when::duration)]
+    invisible: Duration,
     /// Print each message in this format; see below
     #[arg(short, long, conflicts_with = "output")]
     format: Option<Format>,
@@ -126,6 +133,7 @@ async fn consume(mut arguments: Arguments) -> Result<(), Failure> {
     };
     let interrupted = interrupted()?;
     let outcome = match &arguments.group {
+        Some(group) if arguments.pop => popped::run(&arguments, &client, group, &mut printer, interrupted).await,
         Some(group) if !arguments.end => share(&arguments, &client, group, &mut printer, interrupted).await,
         _ => look(&arguments, &client, &mut printer, interrupted).await,
     };

@@ -2,20 +2,20 @@
 
 mod delay;
 mod input;
+mod producing;
 mod report;
-mod transaction;
 mod ways;
 
 use crate::{
     failure::{Failure, Kind},
     log, reach,
 };
-use client::{Message, Producer, ProducerOptions};
+use client::{Message, ProducerOptions};
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use input::Input;
+use producing::Producing;
 use report::Report;
 use std::{path::PathBuf, time::Duration};
-use transaction::Transactions;
 use ways::{Sender, Ways};
 
 /// The producer group that the command sends as.
@@ -32,8 +32,8 @@ Examples:
   rmq produce T --file picture.png             one message, the whole file
   rmq produce T --count 100000 --mode async    generated messages, 64 in flight
   rmq produce T -m later --delay 90s           seen in a minute and a half
-  rmq produce T -m ping --reply-timeout 5s     a request; prints the reply
   rmq produce T --order-by : < events          'KEY:…' lines, those of a key in order
+  rmq produce T -m ping --reply-timeout 5s     a request; prints the reply
 
 Prints one line a message on standard output: status, message id, broker:queue, offset.")]
 pub struct Arguments {
@@ -112,20 +112,12 @@ async fn produce(arguments: Arguments) -> Result<(), Failure> {
     let reach = reach.settled().await;
     let client = reach.client()?;
     let options = ProducerOptions { send_timeout: reach.timeout, ..ProducerOptions::default() };
-    let transactions = match ways.transaction {
-        Some(end) => Some(Transactions::start(&client, &topic, options.clone(), end).await?),
-        None => None,
-    };
-    let producer = match &transactions {
-        Some(transactions) => transactions.producer.producer().clone(),
-        None => Producer::on(&client, GROUP, options)?,
-    };
-    let sender =
-        Sender { producer: &producer, transactions: transactions.as_ref(), like: &like, ways: &ways, reach: &reach };
+    let producing = Producing::start(&client, &topic, options, &ways).await?;
+    let sender = Sender { producing: &producing, client: &client, like: &like, ways: &ways, reach: &reach };
     let outcome = send_all(&mut input, &sender, &mut report).await;
     // Brokers that do not answer are not told at length that this producer leaves.
     let leave_within = if outcome.is_ok() && !report.must_stop() { reach.timeout } else { LEAVE_WITHIN };
-    let _ = tokio::time::timeout(leave_within, producer.shutdown()).await;
+    let _ = tokio::time::timeout(leave_within, producing.shutdown()).await;
     client.shutdown().await;
     report.end(outcome, input.skipped())
 }

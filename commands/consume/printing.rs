@@ -49,6 +49,11 @@ impl Printer {
         self.most.is_some_and(|most| self.printed >= most)
     }
 
+    /// How many more may be written.
+    pub fn wants(&self) -> u64 {
+        self.most.map_or(u64::MAX, |most| most.saturating_sub(self.printed))
+    }
+
     /// Writes a message.
     ///
     /// # Errors

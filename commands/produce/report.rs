@@ -22,12 +22,12 @@ pub struct Outcome {
     pub result: Result<Vec<Became>, Failure>,
 }
 
-/// What is known of a message that was sent.
+/// What became of a message that was not sent one way.
 pub enum Became {
     /// Where it is.
     Stored(SendResult),
     /// The reply to it.
-    Replied(Received),
+    Replied(Box<Received>),
 }
 
 /// Everything that became of messages.
@@ -71,9 +71,9 @@ impl Report {
                 self.progress.inc(messages);
                 for result in results {
                     let line = match result {
-                        Became::Stored(result) => {
-                            self.doubtful += u64::from(result.status != SendStatus::Ok);
-                            line(&result, self.json)
+                        Became::Stored(stored) => {
+                            self.doubtful += u64::from(stored.status != SendStatus::Ok);
+                            line(&stored, self.json)
                         }
                         Became::Replied(reply) if self.json => message_text::to_json(&reply).to_string(),
                         Became::Replied(reply) => String::from_utf8_lossy(&reply.body).into_owned(),
@@ -232,11 +232,8 @@ mod tests {
                 .is_ok()
         );
         assert!(!report.must_stop());
-        assert!(
-            report
-                .add(Outcome { of: "line 2".to_owned(), messages: 1, result: Ok(vec![Became::Stored(result())]) })
-                .is_ok()
-        );
+        let stored = Ok(vec![Became::Stored(result())]);
+        assert!(report.add(Outcome { of: "line 2".to_owned(), messages: 1, result: stored }).is_ok());
         assert!(
             report.sum(2).contains("sent 1 message in")
                 && report.sum(2).ends_with("; 1 failed; 2 empty lines left out")

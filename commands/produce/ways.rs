@@ -3,17 +3,17 @@
 use super::{
     delay::{self, Delay},
     input::Item,
+    producing::Producing,
     report::{Became, Outcome},
-    transaction::{End, Transactions},
 };
 use crate::{
     failure::{Failure, Kind},
     reach::Reach,
     when,
 };
-use client::{Client, Message, Producer};
+use client::{Client, Message, Producer, SendResult};
 use futures_util::FutureExt;
-use std::time::Duration;
+use std::{future::ready, time::Duration};
 
 /// The options that say how.
 #[derive(Clone, Debug, clap::Args)]
@@ -40,13 +40,24 @@ pub struct Ways {
     /// that know them, such as this one and RocketMQ 5: RocketMQ 4 delivers such messages at once
     #[arg(long, value_name = "LEVEL|LENGTH|TIME", value_parser = delay::argument)]
     delay: Option<Delay>,
-    /// Each in a transaction that ends so; earlier ones that a broker asks about meanwhile end so, too
-    #[arg(long, value_enum, value_name = "END",
-          conflicts_with_all = ["reply_timeout", "batch", "order_key", "order_by", "delay"])]
-    pub transaction: Option<End>,
+    /// Each in a transaction that ends so, and so do earlier ones that a broker asks about meanwhile
+    #[arg(long, value_enum, value_name = "END", conflicts_with_all = ["batch", "order_key", "order_by", "delay"])]
+    transaction: Option<Transaction>,
     /// Wait so long for a reply to each, and print it
-    #[arg(long, value_name = "LENGTH", value_parser = when::duration, conflicts_with_all = ["batch", "order_key", "order_by"])]
+    #[arg(long, value_name = "TIME", value_parser = when::duration,
+          conflicts_with_all = ["batch", "order_key", "order_by", "delay", "transaction"])]
     reply_timeout: Option<Duration>,
+}
+
+/// How transactions end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Transaction {
+    /// The messages are to be seen.
+    Commit,
+    /// Nobody is to see them.
+    Rollback,
+    /// The broker is to ask later.
+    Unknown,
 }
 
 /// How messages are sent.
@@ -68,14 +79,23 @@ impl Ways {
             Mode::Async if in_order => {
                 "--order-key and --order-by keep no order with --mode async: messages in flight overtake each other"
             }
-            Mode::Oneway if self.transaction.is_some() => {
-                "--transaction cannot go with --mode oneway: a transaction is ended when its message is safe"
-            }
-            Mode::Oneway if self.reply_timeout.is_some() => "--reply-timeout waits: it cannot go with --mode oneway",
             Mode::Oneway if self.batch.is_some() => "--batch cannot go with --mode oneway: a batch is answered",
+            Mode::Oneway if self.transaction.is_some() || self.reply_timeout.is_some() => {
+                "--mode oneway waits for no answer: it goes with neither --transaction nor --reply-timeout"
+            }
             _ => return Ok(()),
         };
         Err(Failure::new(Kind::Usage, why))
+    }
+
+    /// How the transactions of the messages end, if they are sent in any.
+    pub fn transaction(&self) -> Option<Transaction> {
+        self.transaction
+    }
+
+    /// How long a reply to each message is waited for, if one is.
+    pub fn reply_timeout(&self) -> Option<Duration> {
+        self.reply_timeout
     }
 
     /// How many requests may be under way at the same time.
@@ -103,9 +123,9 @@ impl Ways {
 /// Sends messages that are all alike but for their bodies.
 pub struct Sender<'a> {
     /// What sends.
-    pub producer: &'a Producer,
-    /// What sends them in transactions, if they are.
-    pub transactions: Option<&'a Transactions>,
+    pub producing: &'a Producing,
+    /// What it stands on.
+    pub client: &'a Client,
     /// What the messages are like.
     pub like: &'a Message,
     /// How they are sent.
@@ -122,33 +142,55 @@ impl Sender<'_> {
             _ => items.first().map(|item| item.name.clone()).unwrap_or_default(),
         };
         let messages = items.len() as u64;
-        let result = match self.ways.reply_timeout {
+        let result = match self.producing {
             // It has a time-out of its own.
-            Some(_) => self.results(items).await,
-            None => self.reach.within(self.results(items)).await,
+            Producing::Request(..) => self.results(items).await,
+            _ => self.reach.within(self.results(items)).await,
         };
-        Outcome {
-            of,
-            messages,
-            result: result.map_err(|failure| explained(failure, self.producer.client(), &self.like.topic)),
-        }
+        Outcome { of, messages, result: result.map_err(|failure| explained(failure, self.client, &self.like.topic)) }
     }
 
     /// The result of each; none of those that were sent one way.
     async fn results(&self, items: Vec<Item>) -> Result<Vec<Became>, Failure> {
-        let Self { producer, transactions, like, ways, .. } = self;
-        let topic = &*like.topic;
         let mut messages = Vec::with_capacity(items.len());
         for item in items {
-            messages.push((self.order_key(&item)?, Message { body: item.body, ..(*like).clone() }));
+            messages.push((self.order_key(&item)?, Message { body: item.body, ..self.like.clone() }));
         }
+        match self.producing {
+            Producing::Plain(producer) => {
+                Ok(self.stored(producer, messages).await?.into_iter().map(Became::Stored).collect())
+            }
+            Producing::Transaction(producer, outcome) => {
+                let mut results = Vec::with_capacity(messages.len());
+                for (_, message) in messages {
+                    let ended = producer.send(message, |_| ready(*outcome)).await?;
+                    ended.told?;
+                    results.push(Became::Stored(ended.sent));
+                }
+                Ok(results)
+            }
+            Producing::Request(producer, timeout) => {
+                let mut results = Vec::with_capacity(messages.len());
+                for (_, message) in messages {
+                    results.push(Became::Replied(Box::new(producer.request(message, *timeout).await?)));
+                }
+                Ok(results)
+            }
+        }
+    }
+
+    async fn stored(
+        &self,
+        producer: &Producer,
+        messages: Vec<(Option<String>, Message)>,
+    ) -> Result<Vec<SendResult>, Failure> {
+        let (topic, ways) = (&*self.like.topic, self.ways);
         if ways.batch.is_some() {
             let messages = messages.into_iter().map(|(_, message)| message);
-            let results = match &ways.order_key {
+            return Ok(match &ways.order_key {
                 Some(key) => producer.send_batch_to(&producer.queue_of(topic, key).await?, messages).await?,
                 None => producer.send_batch(messages).await?,
-            };
-            return Ok(results.into_iter().map(Became::Stored).collect());
+            });
         }
         let mut results = Vec::with_capacity(messages.len());
         for (key, message) in messages {
@@ -157,12 +199,8 @@ impl Sender<'_> {
                 (Mode::Oneway, Some(key)) => {
                     producer.send_one_way_to(&producer.queue_of(topic, &key).await?, message).await?;
                 }
-                (_, Some(key)) => results.push(Became::Stored(producer.send_ordered(message, &key).await?)),
-                (_, None) => results.push(match (transactions, ways.reply_timeout) {
-                    (Some(transactions), _) => Became::Stored(transactions.send(message).await?),
-                    (None, Some(timeout)) => Became::Replied(producer.request(message, timeout).await?),
-                    (None, None) => Became::Stored(producer.send(message).await?),
-                }),
+                (_, None) => results.push(producer.send(message).await?),
+                (_, Some(key)) => results.push(producer.send_ordered(message, &key).await?),
             }
         }
         Ok(results)

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 /// How long an answer waits for a registration before it goes out all the same.
 const WAIT_FOR_ROUND: Duration = Duration::from_secs(3);
 const UNREGISTER_TIMEOUT: Duration = Duration::from_secs(3);
+const ASK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Registers one broker with every name server.
 pub struct Announcer {
@@ -89,6 +90,22 @@ impl Announcer {
             }
         });
         futures_util::future::join_all(asked).await;
+    }
+
+    /// Whether there is no name server to ask.
+    pub fn is_alone(&self) -> bool {
+        self.names.all().is_empty()
+    }
+
+    /// Asks the name servers, one after another; the first good answer.
+    pub async fn ask(&self, request: Command) -> Option<Command> {
+        for name in self.names.all().iter() {
+            match self.client.call(name, request.clone(), ASK_TIMEOUT).await {
+                Ok(answer) if answer.code == response::SUCCESS => return Some(answer),
+                other => tracing::debug!(name_server = name, why = ?check(other), "no answer"),
+            }
+        }
+        None
     }
 
     /// Takes this broker off every name server, as far as they can be reached.

@@ -11,6 +11,7 @@ use crate::{
     groups::Groups,
     locks::Locks,
     offsets::Offsets,
+    pop::{self, Modes, Pops},
     rates::Rates,
     retention::{self, Retention},
     send::Sends,
@@ -71,6 +72,8 @@ pub struct Broker {
     groups: Groups,
     offsets: Offsets,
     transactions: Transactions,
+    pops: Pops,
+    modes: Modes,
     delays: Delays,
     timers: Timers,
     clients: Clients,
@@ -128,6 +131,8 @@ impl Broker {
             topics: Topics::open(table("topics.json"), &rules, clock.clone()).map_err(broken("topics.json"))?,
             groups: Groups::open(table("subscriptionGroup.json"), config.auto_create_subscription_group, clock.clone())
                 .map_err(broken("subscriptionGroup.json"))?,
+            pops: Pops::open(&config.broker_cluster_name, &store, &offsets)?,
+            modes: Modes::open(table("messageRequestMode.json")).map_err(broken("messageRequestMode.json"))?,
             offsets,
             transactions,
             delays: Delays::open(table("delayOffset.json"), levels_ms).map_err(broken("delayOffset.json"))?,
@@ -177,14 +182,19 @@ impl Broker {
             me.announcer.run(|| me.announcement(), period, shutdown).await;
         });
         let me = self.clone();
-        self.tasks.every("save tables", Duration::from_millis(config.flush_consumer_offset_interval_ms), move || {
-            // Topics and groups are saved as they change; here, if that failed.
-            me.saved([
-                ("offsets", me.offsets.save()),
-                ("topics", me.topics.save_again()),
-                ("groups", me.groups.save_again()),
-            ]);
+        let period = Duration::from_millis(config.flush_consumer_offset_interval_ms);
+        self.tasks.every("save tables", period, move || {
+            // They are saved as they change; here, if that failed.
+            me.saved([("topics", me.topics.save_again()), ("groups", me.groups.save_again())]);
         });
+        let (me, shutdown) = (self.clone(), self.tasks.shutdown().clone());
+        self.tasks.spawn("save offsets", async move {
+            while shutdown.run_until_cancelled(tokio::time::sleep(period)).await.is_some() {
+                me.save_offsets().await;
+            }
+        });
+        let (me, shutdown) = (self.clone(), self.tasks.shutdown().clone());
+        self.tasks.spawn("revive", pop::revive(me, shutdown));
         self.tasks.spawn("delays", delay::run(self.clone(), self.tasks.clone()));
         let me = self.clone();
         let period = Duration::from_millis(config.flush_delay_offset_interval_ms);
@@ -220,14 +230,28 @@ impl Broker {
             () = self.store.sync_failed().reached(1) => {}
             () = tokio::time::sleep(STOP_DEADLINE) => {}
         }
+        self.save_offsets().await;
         self.saved([
-            ("offsets", self.offsets.save()),
             ("topics", self.topics.save()),
             ("groups", self.groups.save()),
             ("delays", self.delays.save(&self.store)),
             ("timers", self.timers.save(&self.store)),
         ]);
         self.store.close()
+    }
+
+    /// Saves the offsets, once what they speak for is on the disk.
+    async fn save_offsets(&self) {
+        let Some((changed, end)) = self.pops.changed_offsets(&self.offsets) else { return };
+        if self.store.flushed().get() < end {
+            self.store.request_flush();
+            let flushed = tokio::time::timeout(STOP_DEADLINE, self.store.flushed().reached(end)).await;
+            // What is saved must not be ahead of a log that stays behind.
+            if flushed.is_err() {
+                return self.offsets.to_be_saved();
+            }
+        }
+        self.saved([("offsets", self.offsets.write(&changed))]);
     }
 
     fn saved<const N: usize>(&self, tables: [(&str, io::Result<()>); N]) {
@@ -302,6 +326,16 @@ impl Broker {
     /// The transactions that have not ended.
     pub fn transactions(&self) -> &Transactions {
         &self.transactions
+    }
+
+    /// What is popped.
+    pub fn pops(&self) -> &Pops {
+        &self.pops
+    }
+
+    /// How groups ask for messages.
+    pub fn modes(&self) -> &Modes {
+        &self.modes
     }
 
     /// How far the levels of delayed messages are delivered.

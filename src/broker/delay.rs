@@ -17,10 +17,11 @@ use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, HashSet, VecDeque},
     io,
+    ops::Range,
     sync::Arc,
     time::Duration,
 };
-use store::{ConsumeQueue, MessageStore, QueueEntry};
+use store::{ConsumeQueue, MessageStore, QueueEntry, StoreError};
 
 /// Messages that one append delivers at most.
 const BATCH: usize = 256;
@@ -41,11 +42,17 @@ pub struct Delays {
     /// Of level 1 first, ms.
     levels_ms: Vec<i64>,
     file: DurableFile,
-    progress: Mutex<BTreeMap<i32, Progress>>,
-    /// Places of messages that were delivered before a crash and that their level has not come past again; `None` until
-    /// they are known.
-    done: Mutex<Option<HashSet<i64>>>,
+    levels: Mutex<Levels>,
     saved: Mutex<Saved>,
+}
+
+/// How far all levels are delivered.
+#[derive(Debug, Default)]
+struct Levels {
+    progress: BTreeMap<i32, Progress>,
+    /// Where copies of an earlier life begin, until every level is past those and that is known of all.
+    held: Option<i64>,
+    started: bool,
 }
 
 /// How far a level is delivered.
@@ -55,13 +62,24 @@ struct Progress {
     next: i64,
     /// The same as far as the copies are surely on the disk.
     safe: i64,
-    /// Where a copy ends in the log, and what `safe` is once that is on the disk.
-    unflushed: VecDeque<(u64, i64)>,
+    /// Where it is past what was delivered in an earlier life and not counted then; `i64::MAX` while that is not known.
+    until: i64,
+    /// Where copies lie in the log, and what `safe` is once they are on the disk.
+    unflushed: VecDeque<(Range<u64>, i64)>,
 }
 
 impl Progress {
+    /// Goes on at `next`, now that there are `copies` of what is before it, if any were to be made.
+    fn moved(&mut self, next: i64, copies: Option<Range<u64>>) {
+        self.next = next;
+        match copies.or(self.unflushed.back().map(|(copies, _)| copies.clone())) {
+            Some(copies) => self.unflushed.push_back((copies, next)),
+            None => self.safe = next,
+        }
+    }
+
     fn flushed(&mut self, up_to: u64) {
-        while let Some((_, next)) = self.unflushed.pop_front_if(|(end, _)| *end <= up_to) {
+        while let Some((_, next)) = self.unflushed.pop_front_if(|(copies, _)| copies.end <= up_to) {
             self.safe = next;
         }
     }
@@ -90,8 +108,8 @@ impl Delays {
         let table = saved.offset_table.iter().filter(|(level, next)| **level > 0 && **next >= 0);
         let progress =
             table.map(|(level, next)| (*level, Progress { next: *next, safe: *next, ..Progress::default() })).collect();
-        let done = Mutex::default();
-        Ok(Self { levels_ms, file, progress: Mutex::new(progress), done, saved: Mutex::new(saved) })
+        let levels = Levels { progress, held: saved.log_offset, started: false };
+        Ok(Self { levels_ms, file, levels: Mutex::new(levels), saved: Mutex::new(saved) })
     }
 
     /// Parks a message with the properties `stored`, which belongs to queue `belongs.1` of topic `belongs.0`, for the
@@ -106,50 +124,47 @@ impl Delays {
 
     /// The offset of the next message to deliver of each level that ever delivered one.
     pub fn offsets(&self) -> Vec<(i32, i64)> {
-        self.progress.lock().iter().map(|(level, progress)| (*level, progress.next)).collect()
-    }
-
-    /// Whether the message at that place was delivered before a crash.
-    fn is_done(&self, place: i64) -> bool {
-        self.done.lock().as_ref().is_some_and(|done| done.contains(&place))
-    }
-
-    /// Levels have come past these: it need not be known any more.
-    fn passed(&self, entries: &[QueueEntry]) {
-        if let Some(done) = self.done.lock().as_mut().filter(|done| !done.is_empty()) {
-            entries.iter().for_each(|entry| _ = done.remove(&entry.physical_offset));
-        }
+        self.levels.lock().progress.iter().map(|(level, progress)| (*level, progress.next)).collect()
     }
 
     fn next(&self, level: i32) -> i64 {
-        self.progress.lock().get(&level).map_or(0, |progress| progress.next)
+        self.levels.lock().progress.get(&level).map_or(0, |progress| progress.next)
     }
 
-    /// Notes that `level` goes on at `next`; copies of what is before it end at `end` in the log, if any were made.
-    fn moved(&self, level: i32, next: i64, end: Option<u64>) {
-        let mut progress = self.progress.lock();
-        let progress = progress.entry(level).or_default();
-        progress.next = next;
-        match end.or(progress.unflushed.back().map(|(end, _)| *end)) {
-            Some(end) => progress.unflushed.push_back((end, next)),
-            None => progress.safe = next,
+    /// Has a level go on within its queue, if that does not reach as far, or not so far back, as it should.
+    fn keep_within(&self, level: i32, queue: &ConsumeQueue) {
+        let (next, min, end) = (self.next(level), queue.min_offset(), queue.max_offset());
+        if next < min {
+            tracing::error!(
+                level,
+                lost = min - next,
+                "delayed messages were deleted with old log files before their time"
+            );
+            self.set(level, min);
+        } else if next > end {
+            tracing::error!(level, next, end, "more was delivered than there is: going on at the end");
+            self.set(level, end);
         }
+    }
+
+    /// Has `level` go on at `next`, with nothing delivered.
+    fn set(&self, level: i32, next: i64) {
+        self.levels.lock().progress.entry(level).or_default().moved(next, None);
     }
 
     /// What may be told of copies that are on the disk.
     fn content(&self, store: &MessageStore) -> Saved {
         // First: copies that are made meanwhile lie behind it, whether they are counted or not.
         let flushed = store.flushed().get();
-        // Copies of before a crash are counted only when their levels have come past them.
-        let counted = self.done.lock().as_mut().is_some_and(|done| {
-            done.retain(|place| *place >= store.min_physical());
-            done.is_empty()
-        });
-        let log_offset = if counted { Some(flushed as i64) } else { self.saved.lock().log_offset };
-        let mut progress = self.progress.lock();
-        progress.values_mut().for_each(|progress| progress.flushed(flushed));
-        let offset_table = progress.iter().map(|(level, progress)| (*level, progress.safe)).collect();
-        Saved { offset_table, log_offset }
+        let mut levels = self.levels.lock();
+        levels.progress.values_mut().for_each(|progress| progress.flushed(flushed));
+        if levels.started && levels.progress.values().all(|progress| progress.safe >= progress.until) {
+            levels.held = None;
+        }
+        let offset_table = levels.progress.iter().map(|(level, progress)| (*level, progress.safe)).collect();
+        let unflushed = levels.progress.values().filter_map(|progress| progress.unflushed.front());
+        let uncounted = unflushed.map(|(copies, _)| copies.start).fold(flushed, u64::min) as i64;
+        Saved { offset_table, log_offset: Some(levels.held.unwrap_or(uncounted)) }
     }
 
     /// Writes to the file how far the levels are delivered, as far as the copies are on the disk.
@@ -177,23 +192,51 @@ pub fn offsets(broker: &Broker) -> Result<Command, Refusal> {
 /// Starts the delivery of every level.
 pub async fn run(broker: Arc<Broker>, tasks: Tasks) {
     let reader = broker.clone();
-    let done = tokio::task::spawn_blocking(move || {
-        let from = reader.delays().saved.lock().log_offset;
-        let done = from.map(|from| deliver::delivered_since(reader.store(), from)).unwrap_or_default();
-        *reader.delays().done.lock() = Some(done);
-    });
-    if let Err(error) = done.await {
-        return tracing::error!(%error, "delayed messages are not delivered: the log cannot be read");
-    }
-    let filled =
-        (0..MOST_LEVELS).rfind(|id| broker.store().queue(SCHEDULE_TOPIC, *id).is_some()).map_or(0, |id| id + 1);
-    for level in 1..=filled.max(broker.delays().levels_ms.len() as i32) {
+    let begun = tokio::task::spawn_blocking(move || begin(&reader)).await;
+    let levels = match begun {
+        Ok(levels) => levels,
+        Err(error) => return tracing::error!(%error, "delayed messages are not delivered: the log cannot be read"),
+    };
+    for mut level in levels {
         let (broker, shutdown) = (broker.clone(), tasks.shutdown().clone());
         tasks.spawn("delay level", async move {
-            let mut level = Level::new(&broker, level);
             shutdown.run_until_cancelled(level.run(&broker)).await;
         });
     }
+}
+
+/// All levels, each with what of it was delivered before the start and is not counted.
+fn begin(broker: &Broker) -> Vec<Level> {
+    let (delays, store) = (broker.delays(), broker.store());
+    let mut levels = Vec::new();
+    for number in 1..=MOST_LEVELS.max(delays.levels_ms.len() as i32) {
+        let queue = store.queue(SCHEDULE_TOPIC, number - 1);
+        if let Some(queue) = &queue {
+            delays.keep_within(number, queue);
+        }
+        if queue.is_some() || number <= delays.levels_ms.len() as i32 {
+            levels.push(Level::new(broker, number));
+        }
+    }
+    let first = |level: &Level| store.queue(SCHEDULE_TOPIC, level.queue_id)?.get(delays.next(level.level));
+    let firsts: Vec<_> = levels.iter().map(first).collect();
+    let held = delays.levels.lock().held;
+    if let Some(from) = held.filter(|_| firsts.iter().any(Option::is_some)) {
+        for (place, number) in deliver::delivered_since(store, from) {
+            let index = levels.iter().position(|level| level.level == number);
+            // What lies before the first that is to be delivered is counted.
+            let counts = |index: &usize| firsts[*index].is_some_and(|first| place >= first.physical_offset);
+            if let Some(index) = index.filter(counts) {
+                levels[index].done.insert(place);
+            }
+        }
+    }
+    let mut all = delays.levels.lock();
+    all.started = true;
+    for level in levels.iter().filter(|level| !level.done.is_empty()) {
+        all.progress.entry(level.level).or_default().until = i64::MAX;
+    }
+    levels
 }
 
 /// What a level does next.
@@ -204,6 +247,8 @@ enum Then {
     Wait,
     /// Waits until its next message is due, ms.
     Due(i64),
+    /// Waits until the log is on the disk up to there.
+    Flushed(u64),
     /// Tries again later.
     Retry,
 }
@@ -213,6 +258,8 @@ struct Level {
     level: i32,
     /// Its queue.
     queue_id: i32,
+    /// Places of messages that were delivered before a crash, and are still to be passed over.
+    done: HashSet<i64>,
     delivery: Delivery,
     /// How often the next message could not be read.
     tries: u32,
@@ -221,21 +268,19 @@ struct Level {
 impl Level {
     fn new(broker: &Broker, level: i32) -> Self {
         let delivery = Delivery::new(broker.store());
-        Self { level, queue_id: level - 1, delivery, tries: 0 }
+        Self { level, queue_id: level - 1, done: HashSet::new(), delivery, tries: 0 }
     }
 
     async fn run(&mut self, broker: &Broker) {
         let queue = broker.store().queue_or_new(SCHEDULE_TOPIC, self.queue_id);
-        let (next, end) = (broker.delays().next(self.level), queue.max_offset());
-        if next > end {
-            tracing::error!(level = self.level, next, end, "more was delivered than there is: going on at the end");
-            broker.delays().moved(self.level, end, None);
-        }
         loop {
             match self.step(broker, &queue) {
                 Then::GoOn => tokio::task::yield_now().await,
                 Then::Wait => queue.end().reached(broker.delays().next(self.level) as u64 + 1).await,
                 Then::Due(at_ms) => broker.clock().reached(at_ms).await,
+                Then::Flushed(end) => {
+                    _ = tokio::time::timeout(RETRY, broker.store().flushed().reached(end)).await;
+                }
                 Then::Retry => tokio::time::sleep(RETRY).await,
             }
         }
@@ -243,21 +288,12 @@ impl Level {
 
     /// Delivers what is due, as much as goes with one append.
     fn step(&mut self, broker: &Broker, queue: &ConsumeQueue) -> Then {
+        broker.delays().keep_within(self.level, queue);
         let first = broker.delays().next(self.level);
-        let min = queue.min_offset();
-        if first < min {
-            let lost = min - first;
-            tracing::error!(
-                level = self.level,
-                lost,
-                "delayed messages were deleted with old log files before their time"
-            );
-            broker.delays().moved(self.level, min, None);
-            return Then::GoOn;
-        }
         let mut entries = Vec::new();
         match queue.read(first, BATCH, &mut entries) {
-            Ok(0) => return Then::Wait,
+            Ok(0) if first >= queue.max_offset() => return Then::Wait,
+            Ok(0) => return Then::Retry,
             Ok(_) => {}
             Err(error) => {
                 tracing::warn!(level = self.level, %error, "cannot read what is due");
@@ -275,7 +311,7 @@ impl Level {
             if self.delivery.is_full(BATCH) {
                 break;
             }
-            if broker.delays().is_done(entry.physical_offset) {
+            if self.done.contains(&entry.physical_offset) {
                 self.delivery.pass();
                 continue;
             }
@@ -284,6 +320,10 @@ impl Level {
                     Ok(()) => continue,
                     Err(error) => error.to_string(),
                 },
+                Fetched::NotYet(end) => {
+                    then = Then::Flushed(end);
+                    break;
+                }
                 Fetched::Gone => "its log file is deleted".to_owned(),
                 Fetched::Unreadable(why) => {
                     if self.delivery.len() > 0 {
@@ -302,12 +342,7 @@ impl Level {
             self.tries = 0;
             self.delivery.pass();
         }
-        let (Delivered { count, end }, appended) = self.delivery.append(broker.store());
-        if count > 0 {
-            broker.delays().moved(self.level, first + count as i64, end);
-        }
-        broker.delays().passed(&entries[..count]);
-        match appended {
+        match self.append(broker, first, &entries) {
             Ok(()) => then,
             Err(error) => {
                 tracing::warn!(level = self.level, %error, "delayed messages wait: they cannot be stored");
@@ -316,11 +351,56 @@ impl Level {
         }
     }
 
+    /// Delivers what was collected: the first of `entries`, which begin at `first`.
+    fn append(&mut self, broker: &Broker, first: i64, entries: &[QueueEntry]) -> Result<(), StoreError> {
+        if self.delivery.len() == 0 {
+            return Ok(());
+        }
+        // Held meanwhile, or the progress could be saved without these copies, as if they lay behind what is flushed.
+        let mut levels = broker.delays().levels.lock();
+        let (Delivered { count, copies }, appended) = self.delivery.append(broker.store());
+        let progress = levels.progress.entry(self.level).or_default();
+        if count > 0 {
+            progress.moved(first + count as i64, copies);
+        }
+        if progress.until == i64::MAX {
+            for entry in &entries[..count] {
+                self.done.remove(&entry.physical_offset);
+            }
+            let min = broker.store().min_physical();
+            self.done.retain(|place| *place >= min);
+            if self.done.is_empty() {
+                progress.until = progress.next;
+            }
+        }
+        appended
+    }
+
     /// When a message is due, by its entry's word.
     fn due(&self, broker: &Broker, stated_ms: i64, now_ms: i64) -> i64 {
         match broker.delays().levels_ms.get(self.queue_id as usize) {
             Some(delay) if stated_ms > now_ms.saturating_add(delay + CLOCK_SLACK_MS) => now_ms,
             _ => stated_ms,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_copy_counts_before_all_of_its_batch_is_on_the_disk() {
+        let mut progress = Progress::default();
+        progress.moved(3, Some(100..200));
+        // Passed over: done with what was copied last.
+        progress.moved(5, None);
+        progress.moved(9, Some(200..400));
+        for (flushed, safe) in [(0, 0), (150, 0), (199, 0), (200, 5), (399, 5), (400, 9)] {
+            progress.flushed(flushed);
+            assert_eq!((progress.safe, progress.next), (safe, 9), "flushed up to {flushed}");
+        }
+        progress.moved(10, None);
+        assert_eq!(progress.safe, 10);
     }
 }

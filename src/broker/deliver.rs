@@ -10,7 +10,7 @@ use protocol::{
     record::{self, BLANK_MAGIC, Entry, MESSAGE_MAGIC, NewRecord, SysFlag},
     topic,
 };
-use std::collections::HashSet;
+use std::{collections::HashMap, ops::Range};
 use store::{AppendBatch, MessageStore, Placed, QueueEntry, StoreError};
 
 /// Bytes of a batch from which on it is full.
@@ -24,6 +24,8 @@ pub enum Fetched {
     Message(Box<Released>),
     /// The log file it was in is deleted.
     Gone,
+    /// It may not be read before the log is on the disk up to there.
+    NotYet(u64),
     /// It cannot be read, or is damaged.
     Unreadable(&'static str),
 }
@@ -31,9 +33,12 @@ pub enum Fetched {
 /// Reads the parked message that the entry at `offset` of a queue leads to.
 pub fn fetch(store: &MessageStore, (topic, queue_id, offset): (&str, i32, i64), entry: &QueueEntry) -> Fetched {
     let Some(bytes) = store.record_at(entry.physical_offset) else {
-        return match entry.physical_offset < store.min_physical() {
-            true => Fetched::Gone,
-            false => Fetched::Unreadable("no sound record lies where the queue says"),
+        let end = entry.physical_offset as u64 + u64::from(entry.size);
+        return match entry.physical_offset {
+            offset if offset < store.min_physical() => Fetched::Gone,
+            // Queues are shown a moment before what they lead to.
+            _ if end > store.flushed().get() && end <= store.written().get() => Fetched::NotYet(end),
+            _ => Fetched::Unreadable("no sound record lies where the queue says"),
         };
     };
     let Ok(Entry::Message(parked)) = record::decode(&bytes, false) else {
@@ -57,8 +62,8 @@ pub fn fetch(store: &MessageStore, (topic, queue_id, offset): (&str, i32, i64), 
 pub struct Delivered {
     /// How many of the messages given to [`Delivery::add`] are done with, counted from the first.
     pub count: usize,
-    /// Where the last copy ends in the log.
-    pub end: Option<u64>,
+    /// From where to where the copies lie in the log. It may be on the disk in part: a batch may be spread over two files.
+    pub copies: Option<Range<u64>>,
 }
 
 /// Copies of parked messages, collected to be appended together.
@@ -108,14 +113,17 @@ impl Delivery {
         Ok(())
     }
 
-    /// Appends what was collected and forgets it.
+    /// Appends what was collected and forgets it. Whoever saves how far was delivered must wait from before this call
+    /// until its outcome is noted: the copies may be on the disk before it returns.
     pub fn append(&mut self, store: &MessageStore) -> (Delivered, Result<(), StoreError>) {
         self.placed.clear();
         let appended = if self.batch.is_empty() { Ok(()) } else { store.append(&mut self.batch, &mut self.placed) };
         let stored = self.placed.len();
         let count = self.added.iter().take_while(|records| **records <= stored).count();
         self.added.clear();
-        (Delivered { count, end: self.placed.last().map(Placed::end) }, appended)
+        let ends = self.placed.first().zip(self.placed.last());
+        let copies = ends.map(|(first, last)| first.physical_offset as u64..last.end());
+        (Delivered { count, copies }, appended)
     }
 }
 
@@ -137,10 +145,11 @@ fn mark(physical_offset: i64) -> i64 {
     !physical_offset
 }
 
-/// The places of the parked messages whose copies lie in the log from `from` on.
-pub fn delivered_since(store: &MessageStore, from: i64) -> HashSet<i64> {
-    let (mut at, end) = (from.max(store.min_physical()), store.max_physical());
-    let mut found = HashSet::new();
+/// The places of the parked messages whose copies lie in the log from `from` on, with their delay levels; 0 for those with a
+/// time of their own. For a start: what was there before it is on the disk, and what comes after it does not count.
+pub fn delivered_since(store: &MessageStore, from: i64) -> HashMap<i64, i32> {
+    let (mut at, end) = (from.max(store.min_physical()), store.flushed().get() as i64);
+    let mut found = HashMap::new();
     while at < end {
         match store.record_at(at).map(|bytes| (bytes.len() as i64, marked(&bytes))) {
             Some((len, place)) => {
@@ -153,7 +162,7 @@ pub fn delivered_since(store: &MessageStore, from: i64) -> HashSet<i64> {
     found
 }
 
-fn marked(bytes: &Bytes) -> Option<i64> {
+fn marked(bytes: &Bytes) -> Option<(i64, i32)> {
     // Most records are no such copies: one look at the field tells.
     let hosts = SysFlag(i32::from_be_bytes(bytes.get(36..40)?.try_into().ok()?));
     let wide = |bit| if hosts.has(bit) { 12 } else { 0 };
@@ -162,10 +171,10 @@ fn marked(bytes: &Bytes) -> Option<i64> {
     if mark >= 0 {
         return None;
     }
-    match record::decode(bytes, false).ok()? {
-        Entry::Message(copy) => properties::get(&copy.properties, properties::REAL_TOPIC).map(|_| !mark),
-        Entry::Blank(_) => None,
-    }
+    let Entry::Message(copy) = record::decode(bytes, false).ok()? else { return None };
+    properties::get(&copy.properties, properties::REAL_TOPIC)?;
+    let level = properties::get(&copy.properties, properties::DELAY_LEVEL).and_then(|level| level.parse().ok());
+    Some((!mark, level.unwrap_or(0).max(0)))
 }
 
 /// Where the filler at `at` ends, if there is one.

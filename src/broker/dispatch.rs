@@ -1,8 +1,8 @@
 //! What is asked → who answers. Read it as a table of contents.
 
 use crate::{
-    broker::Broker, delay, inspect, locks, manage, membership, pull, query, refusal::Refusal, reply, reset, retention,
-    send_back, transaction,
+    broker::Broker, delay, inspect, locks, manage, membership, pop, pull, query, refusal::Refusal, reply, reset,
+    retention, send_back, transaction,
 };
 use protocol::{
     Command,
@@ -49,6 +49,15 @@ fn other(broker: &Arc<Broker>, peer: &Arc<Peer>, request: &Command, answers: &mu
         request::SEND_REPLY_MESSAGE | request::SEND_REPLY_MESSAGE_V2 => {
             return reply::reply(broker, peer, request, answers);
         }
+
+        request::POP_MESSAGE => return pop::pop(broker, request, answers),
+        request::ACK_MESSAGE => return pop::ack(broker, request, answers),
+        request::BATCH_ACK_MESSAGE => return pop::batch_ack(broker, request, answers),
+        request::CHANGE_MESSAGE_INVISIBLETIME => return pop::change_invisible_time(broker, request, answers),
+        request::NOTIFICATION => return pop::notification(broker, request, answers),
+        request::POLLING_INFO => pop::polling_info(broker, request),
+        request::QUERY_ASSIGNMENT => return pop::query_assignment(broker, request, answers),
+        request::SET_MESSAGE_REQUEST_MODE => pop::set_request_mode(broker, request),
 
         request::HEART_BEAT => membership::heartbeat(broker, peer, request),
         request::UNREGISTER_CLIENT => membership::unregister(broker, peer, request),

@@ -1,6 +1,6 @@
 //! Requests answered from the store: the broker.
 //!
-//! One file a subject: `send`, `pull`, `query`, `membership`, `manage`, `inspect`, `retention` and others answer; `topics`, `groups`,
+//! One file a subject: `send`, `pull`, `pop`, `query`, `membership`, `manage`, `inspect`, `retention` and others answer; `topics`, `groups`,
 //! `offsets`, `clients` are the tables they answer from; `dispatch` says who answers what. Uses no client: it talks to name
 //! servers through `remoting` directly.
 
@@ -24,6 +24,7 @@ mod manage;
 mod membership;
 mod offsets;
 mod parked;
+mod pop;
 mod pull;
 mod query;
 mod rates;

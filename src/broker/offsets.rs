@@ -210,6 +210,21 @@ impl Offsets {
         self.dirty.store(true, Ordering::Release);
     }
 
+    /// Moves the next index `group` will consume from `from`, `None` for a group without one, to `to`. False, and
+    /// nothing done, if it is not there.
+    pub fn advance(&self, topic: &str, group: &str, queue_id: i32, from: Option<i64>, to: i64) -> bool {
+        let mut table = self.table.lock();
+        let Some(progress) = progress(&mut table, &Place { topic, group, queue_id }) else { return false };
+        if progress.offset != from {
+            return false;
+        }
+        progress.reset = false;
+        if from != Some(to) {
+            self.set(progress, to);
+        }
+        true
+    }
+
     /// Forgets a topic's offsets.
     pub fn forget_topic(&self, topic: &str) {
         self.table.lock().remove(topic);
@@ -248,12 +263,26 @@ impl Offsets {
     /// # Errors
     /// If the file cannot be written; the old one is then still whole, and the next call tries again.
     pub fn save(&self) -> io::Result<()> {
-        if !self.dirty.swap(false, Ordering::AcqRel) {
-            return Ok(());
-        }
-        let written = serde_json::to_vec_pretty(&self.snapshot())
-            .map_err(io::Error::other)
-            .and_then(|json| self.file.write(&json));
+        self.changed().map_or(Ok(()), |table| self.write(&table))
+    }
+
+    /// The whole table if it has changed since it was last taken so, to be given to [`Offsets::write`].
+    pub fn changed(&self) -> Option<OffsetTable> {
+        self.dirty.swap(false, Ordering::AcqRel).then(|| self.snapshot())
+    }
+
+    /// What [`Offsets::changed`] gave was not written.
+    pub fn to_be_saved(&self) {
+        self.dirty.store(true, Ordering::Release);
+    }
+
+    /// Writes to the file what [`Offsets::changed`] gave.
+    ///
+    /// # Errors
+    /// As [`Offsets::save`].
+    pub fn write(&self, table: &OffsetTable) -> io::Result<()> {
+        let written =
+            serde_json::to_vec_pretty(table).map_err(io::Error::other).and_then(|json| self.file.write(&json));
         if written.is_err() {
             self.dirty.store(true, Ordering::Release);
         }

@@ -255,7 +255,7 @@ pub(crate) fn may_filter(broker: &Broker, said: &Subscription) -> Result<(), Ref
     Err(Refusal::new(response::SYSTEM_ERROR, remark))
 }
 
-fn usable(wanted: Arc<Wanted>, code: i32, what: &str) -> Result<Arc<Wanted>, Refusal> {
+pub fn usable(wanted: Arc<Wanted>, code: i32, what: &str) -> Result<Arc<Wanted>, Refusal> {
     match wanted.broken() {
         None => Ok(wanted),
         Some(why) => Err(Refusal::new(code, format!("{what}: {why}"))),

@@ -70,7 +70,7 @@ pub fn consumer_offset(broker: &Broker, request: &Command) -> Answered {
 }
 
 /// Whether a queue's first message is so far back that it is likely no longer in memory.
-fn is_cold(broker: &Broker, queue: &ConsumeQueue) -> bool {
+pub fn is_cold(broker: &Broker, queue: &ConsumeQueue) -> bool {
     queue.get(queue.min_offset()).is_some_and(|first| broker.store().is_cold(first.physical_offset))
 }
 

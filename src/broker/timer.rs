@@ -16,12 +16,13 @@ use parking_lot::Mutex;
 use protocol::{code::response, loose_json, properties, topic::TIMER_TOPIC};
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::{BTreeSet, HashSet, VecDeque},
+    collections::{BTreeSet, HashMap, HashSet, VecDeque},
     io,
+    ops::Range,
     sync::Arc,
     time::Duration,
 };
-use store::{ConsumeQueue, MessageStore};
+use store::{ConsumeQueue, MessageStore, QueueEntry, StoreError};
 use tokio_util::sync::CancellationToken;
 
 /// The names a client may say the time with; the first counts.
@@ -114,14 +115,18 @@ struct Waiting {
     keys: BTreeSet<Key>,
     /// Offsets of what waits, or was delivered with copies that may not be on the disk.
     open: BTreeSet<i64>,
-    /// What was delivered with copies that may not be on the disk: where they end in the log.
-    unflushed: VecDeque<(u64, Vec<Key>)>,
+    /// What was delivered with copies that may not be on the disk: where they lie in the log.
+    unflushed: VecDeque<(Range<u64>, Vec<Key>)>,
+    /// The last key that was delivered with a copy on the disk. Some before it may still wait: those that came late.
+    up_to: Option<Key>,
     /// What the queue holds from here on is not read yet.
     read: i64,
+    /// Until so much is read again after a start, the file knows more; `None` while that is not known either.
+    known_at: Option<i64>,
 }
 
-/// The file's form: of the messages before `read`, those whose key is smaller than the first are delivered, and those
-/// whose copies lie in the log from `log_offset` on.
+/// The file's form: of the messages before `read`, those are delivered whose key is not greater than `up_to` and which are
+/// not `late`, and those whose copies lie in the log from `log_offset` on.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Saved {
@@ -129,29 +134,35 @@ struct Saved {
     low: i64,
     /// All from this offset on may not be.
     read: i64,
-    /// The first that is not delivered: when it is due, and its offset. `None`: all before `read` are.
     #[serde(skip_serializing_if = "Option::is_none")]
-    first: Option<Key>,
+    up_to: Option<Key>,
+    /// Offsets of messages that were taken note of only when later ones had been delivered: seldom any, and not for long.
+    late: Vec<i64>,
     log_offset: i64,
 }
 
 impl Waiting {
+    /// What may be told of copies that are on the disk.
     fn content(&mut self, flushed: u64) -> Saved {
-        while let Some((_, keys)) = self.unflushed.pop_front_if(|(end, _)| *end <= flushed) {
+        while let Some((_, keys)) = self.unflushed.pop_front_if(|(copies, _)| copies.end <= flushed) {
+            self.up_to = self.up_to.max(keys.iter().max().copied());
             for (_, offset) in keys {
                 self.open.remove(&offset);
             }
         }
-        let delivered = self.unflushed.iter().flat_map(|(_, keys)| keys).min();
-        let first = self.keys.first().into_iter().chain(delivered).min().copied();
         let low = self.open.first().copied().unwrap_or(self.read);
-        Saved { low, read: self.read, first, log_offset: flushed as i64 }
+        let waiting = self.up_to.into_iter().flat_map(|up_to| self.keys.range(..=up_to));
+        let unsure = self.unflushed.iter().flat_map(|(_, keys)| keys).filter(|key| Some(**key) <= self.up_to);
+        let mut late: Vec<_> = waiting.chain(unsure).map(|(_, offset)| *offset).collect();
+        late.sort_unstable();
+        let uncounted = self.unflushed.front().map_or(flushed, |(copies, _)| copies.start.min(flushed));
+        Saved { low, read: self.read, up_to: self.up_to, late, log_offset: uncounted as i64 }
     }
 }
 
 impl Saved {
     fn is_delivered(&self, key: Key) -> bool {
-        key.1 < self.read && self.first.is_none_or(|first| key < first)
+        key.1 < self.read && Some(key) <= self.up_to && self.late.binary_search(&key.1).is_err()
     }
 }
 
@@ -161,9 +172,10 @@ impl Timers {
     /// # Errors
     /// If the file is there but neither it nor its `.bak` can be read.
     pub fn open(file: DurableFile) -> io::Result<Self> {
-        let saved: Saved =
-            file.read(|text| loose_json::from_slice(text).map_err(io::Error::other))?.unwrap_or_default();
-        let waiting = Waiting { read: saved.low.max(0), ..Waiting::default() };
+        let saved: Option<Saved> = file.read(|text| loose_json::from_slice(text).map_err(io::Error::other))?;
+        let mut saved = saved.unwrap_or_default();
+        saved.late.sort_unstable();
+        let waiting = Waiting { read: saved.low.max(0), up_to: saved.up_to, ..Waiting::default() };
         Ok(Self { file, waiting: Mutex::new(waiting), saved: Mutex::new(saved) })
     }
 
@@ -182,8 +194,7 @@ impl Timers {
         let mut saved = self.saved.lock();
         let content = {
             let mut waiting = self.waiting.lock();
-            // Until everything is read again, the file knows more.
-            if waiting.read < saved.read {
+            if waiting.known_at.is_none_or(|known| waiting.read < known) {
                 return Ok(());
             }
             waiting.content(flushed)
@@ -200,25 +211,23 @@ impl Timers {
 
 /// Delivers what is due, until shutdown.
 pub async fn run(broker: Arc<Broker>, shutdown: CancellationToken) {
-    let begin = broker.timers().saved.lock().clone();
-    let end = broker.store().queue(TIMER_TOPIC, 0).map_or(0, |queue| queue.max_offset());
-    let done = if begin.low < end {
-        let (reader, from) = (broker.clone(), begin.log_offset);
-        tokio::task::spawn_blocking(move || deliver::delivered_since(reader.store(), from)).await
-    } else {
-        // Nothing waits: what was delivered does not matter, and need not be looked for after a crash.
-        if let Err(error) = broker.timers().save(broker.store()) {
-            tracing::error!(%error, "cannot save the timers");
-        }
-        Ok(HashSet::new())
-    };
-    match done {
-        Ok(done) => {
-            let mut delivering =
-                Delivering { begin, done, delivery: Delivery::new(broker.store()), tries: 0, deleted: 0 };
-            shutdown.run_until_cancelled(delivering.run(&broker)).await;
-        }
+    let reader = broker.clone();
+    match tokio::task::spawn_blocking(move || Delivering::begin(&reader)).await {
+        Ok(mut delivering) => drop(shutdown.run_until_cancelled(delivering.run(&broker)).await),
         Err(error) => tracing::error!(%error, "messages do not come at their time: the log cannot be read"),
+    }
+}
+
+/// Why messages wait although they are due.
+enum Trouble {
+    /// One may not be read before the log is on the disk up to there.
+    NotYet(u64),
+    Failed(String),
+}
+
+impl Trouble {
+    fn of(error: &StoreError) -> Self {
+        Self::Failed(error.to_string())
     }
 }
 
@@ -230,25 +239,37 @@ struct Delivering {
     delivery: Delivery,
     /// How often the next message could not be read.
     tries: u32,
-    /// Messages that were deleted before their time.
-    deleted: u64,
 }
 
 impl Delivering {
+    /// Looks for what was delivered before the start.
+    fn begin(broker: &Broker) -> Self {
+        let (timers, store) = (broker.timers(), broker.store());
+        let mut begin = timers.saved.lock().clone();
+        let end = store.queue(TIMER_TOPIC, 0).map_or(0, |queue| queue.max_offset());
+        if begin.read > end {
+            tracing::error!(
+                read = begin.read,
+                end,
+                "more timed messages were delivered than there are: going on at the end"
+            );
+            (begin.low, begin.read) = (begin.low.min(end), end);
+        }
+        // If nothing waits, what was delivered does not matter.
+        let waits = begin.low < end;
+        let found = if waits { deliver::delivered_since(store, begin.log_offset) } else { HashMap::new() };
+        let done = found.into_iter().filter(|(_, level)| *level == 0).map(|(place, _)| place).collect();
+        let mut waiting = timers.waiting.lock();
+        (waiting.read, waiting.known_at) = (begin.low, Some(end));
+        Self { begin, done, delivery: Delivery::new(store), tries: 0 }
+    }
+
     async fn run(&mut self, broker: &Broker) {
         let queue = broker.store().queue_or_new(TIMER_TOPIC, 0);
-        if self.begin.read > queue.max_offset() {
-            let (read, end) = (self.begin.read, queue.max_offset());
-            tracing::error!(read, end, "more timed messages were delivered than there are: going on at the end");
-            self.begin.read = end;
-            broker.timers().saved.lock().read = end;
-            let mut waiting = broker.timers().waiting.lock();
-            waiting.read = waiting.read.min(end);
-        }
         loop {
             let read = self.read(broker, &queue);
             // Whether anything comes first is known only once everything is read.
-            let delivered = if read == Ok(BATCH) { Ok(0) } else { self.deliver(broker) };
+            let delivered = if matches!(read, Ok(BATCH)) { Ok(0) } else { self.deliver(broker) };
             match (read, delivered) {
                 (Ok(0), Ok(0)) => {
                     let (read, first) = {
@@ -265,7 +286,10 @@ impl Delivering {
                     }
                 }
                 (Ok(_), Ok(_)) => tokio::task::yield_now().await,
-                (Err(error), _) | (_, Err(error)) => {
+                (Err(Trouble::NotYet(end)), _) | (_, Err(Trouble::NotYet(end))) => {
+                    _ = tokio::time::timeout(RETRY, broker.store().flushed().reached(end)).await;
+                }
+                (Err(Trouble::Failed(error)), _) | (_, Err(Trouble::Failed(error))) => {
                     tracing::warn!(error, "messages that are due wait");
                     tokio::time::sleep(RETRY).await;
                 }
@@ -274,40 +298,67 @@ impl Delivering {
     }
 
     /// Takes note of messages that came, and at a start of those that still wait. How many were looked at.
-    fn read(&mut self, broker: &Broker, queue: &ConsumeQueue) -> Result<usize, String> {
+    fn read(&mut self, broker: &Broker, queue: &ConsumeQueue) -> Result<usize, Trouble> {
         let first = {
             let mut waiting = broker.timers().waiting.lock();
             waiting.read = waiting.read.max(queue.min_offset());
             waiting.read
         };
         let mut entries = Vec::new();
-        queue.read(first, BATCH, &mut entries).map_err(|error| error.to_string())?;
-        let mut keys = Vec::with_capacity(entries.len());
+        queue.read(first, BATCH, &mut entries).map_err(|error| Trouble::of(&error))?;
+        let (mut keys, mut looked_at, mut trouble) = (Vec::with_capacity(entries.len()), 0, None);
+        let mut up_to = None;
         for (offset, entry) in (first..).zip(&entries) {
-            if self.done.contains(&entry.physical_offset) {
-                continue;
+            match self.due(broker, offset, entry) {
+                Ok(Some(due)) if self.done.contains(&entry.physical_offset) => up_to = up_to.max(Some((due, offset))),
+                Ok(Some(due)) if !self.begin.is_delivered((due, offset)) => keys.push((due, offset)),
+                Ok(_) => {}
+                Err(error) => {
+                    trouble = Some(error);
+                    break;
+                }
             }
-            let due = match deliver::fetch(broker.store(), (TIMER_TOPIC, 0, offset), entry) {
-                Fetched::Message(message) => properties::get(&message.properties, properties::TIMER_OUT_MS)
-                    .and_then(|due| due.parse().ok())
-                    .unwrap_or(0),
-                Fetched::Gone => continue,
-                // Tried again when it is delivered, which is now.
-                Fetched::Unreadable(_) => 0,
-            };
-            if !self.begin.is_delivered((due, offset)) {
-                keys.push((due, offset));
-            }
+            looked_at += 1;
         }
         let mut waiting = broker.timers().waiting.lock();
+        waiting.up_to = waiting.up_to.max(up_to);
         waiting.open.extend(keys.iter().map(|(_, offset)| *offset));
         waiting.keys.extend(keys);
-        waiting.read = first + entries.len() as i64;
-        Ok(entries.len())
+        waiting.read = first + looked_at as i64;
+        match trouble {
+            Some(trouble) if looked_at == 0 => Err(trouble),
+            _ => Ok(looked_at),
+        }
+    }
+
+    /// When a message that came is due; `None` if it will not be delivered.
+    fn due(&mut self, broker: &Broker, offset: i64, entry: &QueueEntry) -> Result<Option<i64>, Trouble> {
+        let why = match deliver::fetch(broker.store(), (TIMER_TOPIC, 0, offset), entry) {
+            Fetched::Message(message) => {
+                let due =
+                    properties::get(&message.properties, properties::TIMER_OUT_MS).and_then(|due| due.parse().ok());
+                if due.is_some() {
+                    return Ok(due);
+                }
+                "it does not say when it is due"
+            }
+            Fetched::NotYet(end) => return Err(Trouble::NotYet(end)),
+            Fetched::Gone => "its log file was deleted before it was delivered",
+            Fetched::Unreadable(why) => {
+                self.tries += 1;
+                if self.tries < TRIES {
+                    return Err(Trouble::Failed(why.to_owned()));
+                }
+                why
+            }
+        };
+        tracing::error!(offset, why, "a message with a time of its own is given up");
+        self.tries = 0;
+        Ok(None)
     }
 
     /// Delivers what is due, as much as goes with one append; how much that is.
-    fn deliver(&mut self, broker: &Broker) -> Result<usize, String> {
+    fn deliver(&mut self, broker: &Broker) -> Result<usize, Trouble> {
         let now = broker.clock().now_ms();
         let due: Vec<Key> = {
             let waiting = broker.timers().waiting.lock();
@@ -331,18 +382,17 @@ impl Delivering {
                         Err(error) => error.to_string(),
                     }
                 }
-                Fetched::Gone => {
-                    self.deleted += 1;
-                    format!("its log file was deleted before its time; so were {} before", self.deleted - 1)
-                }
+                Fetched::NotYet(end) if self.delivery.len() == 0 => return Err(Trouble::NotYet(end)),
+                // What comes before it goes first.
+                Fetched::NotYet(_) => break,
+                Fetched::Gone => "its log file was deleted before its time".to_owned(),
                 Fetched::Unreadable(why) => {
                     if self.delivery.len() > 0 {
-                        // What comes before it goes first.
                         break;
                     }
                     self.tries += 1;
                     if self.tries < TRIES {
-                        return Err(why.to_owned());
+                        return Err(Trouble::Failed(why.to_owned()));
                     }
                     why.to_owned()
                 }
@@ -351,17 +401,18 @@ impl Delivering {
             self.tries = 0;
             self.delivery.pass();
         }
-        let (Delivered { count, end }, appended) = self.delivery.append(broker.store());
+        // Held meanwhile, or the progress could be saved without these copies, as if they lay behind what is flushed.
         let mut waiting = broker.timers().waiting.lock();
+        let (Delivered { count, copies }, appended) = self.delivery.append(broker.store());
         for key in &due[..count] {
             waiting.keys.remove(key);
         }
         // What needed no copy is done with what was copied last.
-        let end = end.or(waiting.unflushed.back().map(|(end, _)| *end)).unwrap_or(0);
+        let copies = copies.or(waiting.unflushed.back().map(|(copies, _)| copies.clone())).unwrap_or(0..0);
         if count > 0 {
-            waiting.unflushed.push_back((end, due[..count].to_vec()));
+            waiting.unflushed.push_back((copies, due[..count].to_vec()));
         }
-        appended.map(|()| count).map_err(|error| error.to_string())
+        appended.map(|()| count).map_err(|error| Trouble::of(&error))
     }
 }
 

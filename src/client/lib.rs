@@ -1,7 +1,8 @@
 //! Produce and consume: the client side of RocketMQ.
 //!
-//! [`Producer`] sends, [`PullConsumer`] reads queues where its caller says, [`PushConsumer`] is a member of a group
-//! and calls a handler, [`LitePullConsumer`] is one and is polled. All stand on [`Client`]: one process's name, connections and routes. Does not print.
+//! [`Producer`] sends, [`PullConsumer`] reads queues where its caller says, [`PopConsumer`] takes what brokers hand out,
+//! [`PushConsumer`] is a member of a group and calls a handler, [`LitePullConsumer`] is one and is polled. All stand on
+//! [`Client`]: one process's name, connections and routes. Does not print.
 
 mod allocate;
 mod batch;
@@ -23,6 +24,7 @@ mod member;
 mod message;
 mod offsets;
 mod ordered;
+mod pop;
 mod positions;
 mod process_queue;
 mod producer;
@@ -46,6 +48,7 @@ pub use config::ClientConfig;
 pub use error::{Error, SendAttempt};
 pub use lite_pull::{LitePullConsumer, LitePullOptions};
 pub use message::{Message, Properties, PropertyError, Received};
+pub use pop::{PopConsumer, PoppedMessage};
 pub use producer::{Producer, ProducerOptions};
 pub use protocol::heartbeat::Subscription;
 pub use pull::{PullConsumer, PullStatus, Pulled};

@@ -10,6 +10,7 @@ mod json;
 pub mod lock;
 pub mod loose_json;
 pub mod offset_table;
+pub mod pop;
 pub mod properties;
 pub mod pull;
 pub mod record;

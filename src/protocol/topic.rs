@@ -53,6 +53,8 @@ pub const RETRY_PREFIX: &str = "%RETRY%";
 pub const DLQ_PREFIX: &str = "%DLQ%";
 /// Prefix of further system topics.
 pub const SYSTEM_PREFIX: &str = "rmq_sys_";
+/// Prefix of the topic in which a cluster's brokers note what was popped and acknowledged.
+pub const REVIVE_PREFIX: &str = "rmq_sys_REVIVE_LOG_";
 /// Suffix of a cluster's reply topic.
 pub const REPLY_SUFFIX: &str = "REPLY_TOPIC";
 
@@ -141,7 +143,7 @@ pub fn is_system_topic(name: &str) -> bool {
 
 /// Whether clients must not send to the topic.
 pub fn is_closed_to_clients(name: &str) -> bool {
-    NOT_FOR_CLIENTS.contains(&name)
+    NOT_FOR_CLIENTS.contains(&name) || name.starts_with(REVIVE_PREFIX)
 }
 
 /// Every system topic with a fixed name.

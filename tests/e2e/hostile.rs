@@ -101,6 +101,7 @@ fn what_would_have_to_be_held_back_is_refused_and_never_shown_at_once() {
     let (_cluster, mut wire) = cluster();
     refused(&mut wire, send("T", 0, "DELAY\u{1}soon\u{2}", "x"), response::MESSAGE_ILLEGAL, &["delay", "soon"]);
     refused(&mut wire, ask(request::CONSUMER_SEND_MSG_BACK, &[]), response::SYSTEM_ERROR, &["offset"]);
+    refused(&mut wire, ask(request::LOCK_BATCH_MQ, &[]), response::SYSTEM_ERROR, &["body"]);
     let half = "TRAN_MSG\u{1}true\u{2}";
     refused(
         &mut wire,
@@ -117,7 +118,6 @@ fn what_would_have_to_be_held_back_is_refused_and_never_shown_at_once() {
         ("msgId", ""),
     ];
     refused(&mut wire, ask(request::END_TRANSACTION, &end), response::SYSTEM_ERROR, &["no transaction"]);
-    refused(&mut wire, ask(request::LOCK_BATCH_MQ, &[]), response::SYSTEM_ERROR, &["body"]);
     still_works(&mut wire, 1);
 }
 

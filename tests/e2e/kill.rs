@@ -4,7 +4,7 @@
 //! `RMQ_TEST_KILLS` sets how many kills there are, `RMQ_TEST_SEED` repeats the choices of a run (not its timing).
 
 mod load;
-mod points;
+pub mod points;
 
 use crate::{
     cluster::rmq,
@@ -74,7 +74,7 @@ impl Tally {
 }
 
 /// A number from the environment.
-fn given(name: &str) -> Option<u64> {
+pub fn given(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
     Some(text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
 }
@@ -236,7 +236,7 @@ impl Victim {
 }
 
 /// Where stores are that need not outlive the system, so that other tests on the disk are not waited for.
-fn memory() -> PathBuf {
+pub fn memory() -> PathBuf {
     let memory = PathBuf::from("/dev/shm");
     if memory.is_dir() { memory } else { PathBuf::from(env!("CARGO_TARGET_TMPDIR")) }
 }

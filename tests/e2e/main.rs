@@ -13,6 +13,7 @@ mod cluster_command;
 mod cpp;
 mod dlq;
 // Other builds have no faults to plant.
+mod delayed;
 #[cfg(debug_assertions)]
 mod failing_disk;
 mod full_disk;
@@ -23,9 +24,11 @@ mod ledger;
 mod lone;
 mod mixed;
 mod ordered;
+mod pop;
 mod process;
 mod readme;
 mod retention;
+mod retry;
 mod servers;
 mod store_command;
 mod transactions;

@@ -36,8 +36,19 @@ fn now() -> u128 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("it is later").as_nanos()
 }
 
-/// Fails unless no two calls for a queue overlapped and new messages came in their order, none left out. Returns how
-/// often a message came again.
+/// Fails unless no two calls for a queue overlapped, as [`in_order`] does, too.
+#[track_caller]
+fn one_by_one_in_order(calls: &[Call], sent: &BTreeMap<i64, i64>) -> usize {
+    let mut calls = calls.to_vec();
+    calls.sort_by_key(|call| (call.queue, call.begun));
+    for pair in calls.windows(2).filter(|pair| pair[0].queue == pair[1].queue) {
+        assert!(pair[0].ended <= pair[1].begun, "a queue had two readers at once: {pair:?}");
+    }
+    in_order(&calls, sent)
+}
+
+/// Fails unless new messages came in their order, none left out. Returns how often a message came again. The C++ client 1.x
+/// gives up the lock of a queue while its last call for it still runs, so of its groups no more can be said.
 #[track_caller]
 fn in_order(calls: &[Call], sent: &BTreeMap<i64, i64>) -> usize {
     let mut queues: BTreeMap<i64, Vec<Call>> = BTreeMap::new();
@@ -45,9 +56,6 @@ fn in_order(calls: &[Call], sent: &BTreeMap<i64, i64>) -> usize {
     let mut again = 0;
     for (queue, calls) in &mut queues {
         calls.sort_by_key(|call| call.begun);
-        for pair in calls.windows(2) {
-            assert!(pair[0].ended <= pair[1].begun, "queue {queue} had two readers at once: {pair:?}");
-        }
         let mut next = 0;
         for call in &*calls {
             assert!(call.offset <= next, "queue {queue}: {call:?} came before {next}");
@@ -176,7 +184,7 @@ async fn queues_that_change_hands_mid_stream_keep_their_order_and_nothing_comes_
     sender.send(100).await;
     until("all was consumed after a restart of the broker, too", || done() >= sender.total()).await;
     assert!(third.shutdown(SOON).await);
-    assert_eq!(in_order(&calls.lock().unwrap(), &sender.sent()), 0, "nothing came twice");
+    assert_eq!(one_by_one_in_order(&calls.lock().unwrap(), &sender.sent()), 0, "nothing came twice");
 }
 
 #[tokio::test(flavor = "multi_thread")]

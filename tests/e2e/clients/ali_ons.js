@@ -21,6 +21,9 @@ const { values: args, positionals: [what] } = parseArgs({
     sql: { type: 'string' },
     expect: { type: 'string', default: '1' },
     seconds: { type: 'string', default: '60' },
+    delay: { type: 'string', default: '0' },
+    'deliver-in-ms': { type: 'string', default: '0' },
+    fail: { type: 'boolean', default: false },
   },
 });
 
@@ -52,6 +55,8 @@ async function send() {
       message.properties[name] = value;
     }
     if (Number(args.shards)) message.shardingKey = `shard-${at % Number(args.shards)}`;
+    if (Number(args.delay)) message.delayTimeLevel = Number(args.delay);
+    if (Number(args['deliver-in-ms'])) message.setStartDeliverTime(Date.now() + Number(args['deliver-in-ms']));
     const result = await producer.send(message);
     say({ body, status: result.sendStatus, id: result.msgId, queue: result.messageQueue.queueId, offset: Number(result.queueOffset) });
   }
@@ -62,6 +67,7 @@ async function push() {
     ...common,
     consumerGroup: args.group,
     consumeFromWhere: 'CONSUME_FROM_FIRST_OFFSET',
+    maxReconsumeTimes: args.fail ? 2 : 16,
   });
   consumer.on('error', error => console.error(error));
   const seen = new Set();
@@ -82,6 +88,7 @@ async function push() {
       });
       seen.add(body);
       if (seen.size >= Number(args.expect)) resolve();
+      if (args.fail) throw new Error('as asked for');
     });
     consumer.ready().then(() => say({ started: true }), error => { console.error(error); process.exit(1); });
   });

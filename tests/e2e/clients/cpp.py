@@ -14,6 +14,9 @@ import time
 
 import rocketmq.client as mq
 
+# As both packages' C interface has it.
+RECONSUME_LATER = 1
+
 printing = threading.Lock()
 
 
@@ -85,6 +88,8 @@ def send(args):
             message.set_tags(tags[at % len(tags)])
         if args.property:
             message.set_property(*args.property.split("=", 1))
+        if args.delay:
+            message.set_delay_time_level(args.delay)
         result = None
         if mode == "sync":
             result = producer.send_sync(message)
@@ -125,6 +130,10 @@ def push(args):
         # The older package wants nothing back, the newer one this.
         return mq.ConsumeStatus.CONSUME_SUCCESS if hasattr(mq, "ConsumeStatus") else None
 
+    if args.fail:
+        # What a listener of the older package says does not come to its client, so it is said in its place.
+        register = consumer._register_callback
+        consumer._register_callback = lambda call: register(lambda *given: (call(*given), RECONSUME_LATER)[1])
     consumer.subscribe(args.topic, on_message, args.tag)
     consumer.start()
     say(started=True)
@@ -216,6 +225,8 @@ def main():
     parser.add_argument("--work-ms", type=float, default=0, help="how long each call takes")
     parser.add_argument("--end", default="commit", help="how transactions end")
     parser.add_argument("--check", default="commit", help="the answer to the question how one ended")
+    parser.add_argument("--delay", type=int, default=0, help="delay level to send with")
+    parser.add_argument("--fail", action="store_true", help="no message is handled: each is to come again")
     parser.add_argument("--seconds", type=float, default=60)
     args = parser.parse_args()
     {"send": send, "push": push, "pull": pull, "transact": transact}[args.what](args)
