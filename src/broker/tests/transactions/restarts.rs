@@ -83,7 +83,8 @@ async fn a_power_cut_between_a_commit_and_its_note_does_not_commit_twice() {
         let killed = stage.killed();
         cut(killed.path(), stage.records(NOTES)[0].physical_offset);
         let stage = Stage::start_in(killed, stage.clock.clone(), |config| config.flush_disk_type = flush).await;
-        stage.broker.store().queue_or_new(NOTES, 0).end().reached(1).await;
+        let store = stage.broker.store();
+        store.flushed().reached(store.written().get()).await;
         assert_eq!((stage.bodies("T"), stage.bodies(NOTES)), (vec!["one".into()], vec!["0".into()]));
         let mut producer = Producer::of(&stage, "P").await;
         assert_eq!(producer.end(at, COMMIT).await.code, response::SYSTEM_ERROR);
