@@ -389,6 +389,10 @@ impl Given {
         self.half && !(header.reconsume_times > 0 && self.delay_level > 0)
     }
 
+    fn is_delayed(&self) -> bool {
+        self.delay_level > 0 || self.timed
+    }
+
     /// A half message is one by where it is kept: the store is to find it like any other.
     fn sys_flag(&self, header: &SendHeader<'_>, multi_tag: bool) -> SysFlag {
         let flag = SysFlag(header.sys_flag | if multi_tag { SysFlag::MULTI_TAGS } else { 0 });
@@ -399,10 +403,10 @@ impl Given {
     fn parking(&self, broker: &Broker, header: &SendHeader<'_>, place: &Place) -> Result<Option<Parking>, Refusal> {
         if self.is_half(header) {
             let belongs = (place.topic.as_deref().unwrap_or(header.topic), place.queue_id);
-            return transaction::park(broker, header, belongs, &self.stored, self.delay_level).map(Some);
+            return transaction::park(broker, header, belongs, &self.stored, self.is_delayed()).map(Some);
         }
         // A dead letter is one at once.
-        if !(self.delay_level > 0 || self.timed) || place.topic.is_some() {
+        if !self.is_delayed() || place.topic.is_some() {
             return Ok(None);
         }
         if header.batch {

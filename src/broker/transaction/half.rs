@@ -20,7 +20,7 @@ pub fn park(
     header: &SendHeader<'_>,
     belongs: (&str, i32),
     stored: &str,
-    delay_level: i32,
+    delayed: bool,
 ) -> Result<Parking, Refusal> {
     let config = broker.config();
     if config.reject_transaction_message {
@@ -33,7 +33,7 @@ pub fn park(
     if header.batch {
         return Err(Refusal::illegal("a batch cannot be sent in a transaction"));
     }
-    if delay_level > 0 {
+    if delayed {
         return Err(Refusal::illegal("a message that is sent in a transaction cannot have a delay as well"));
     }
     let mut parking = Parking::new(HALF_TOPIC, QUEUE, belongs, stored);

@@ -131,8 +131,10 @@ async fn half_messages_that_cannot_be_are_refused() {
     let stage = Stage::start().await;
     let producer = Producer::of(&stage, "P").await;
     let half = "TRAN_MSG\u{1}true\u{2}PGROUP\u{1}P\u{2}";
-    let delayed = producer.send(&stage, "x", &format!("{half}DELAY\u{1}3"), 4).await;
-    assert_eq!(delayed.code, response::MESSAGE_ILLEGAL);
+    for later in ["DELAY\u{1}3", "TIMER_DELAY_SEC\u{1}9"] {
+        let delayed = producer.send(&stage, "x", &format!("{half}{later}"), 4).await;
+        assert_eq!(delayed.code, response::MESSAGE_ILLEGAL, "{later}");
+    }
     let mut batch = Vec::new();
     send::push_batch_item(0, b"x", half, &mut batch);
     for (properties, body) in [("", batch.clone()), (half, batch)] {

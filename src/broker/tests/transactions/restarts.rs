@@ -1,6 +1,7 @@
 //! What a restart, a kill, and a power cut between two records leave of transactions.
 
 use crate::stage::{At, COMMIT, GIVEN_UP, GROUP, HALVES, NOTES, Producer, ROLLBACK, Stage};
+use broker::config_values::FlushDiskType;
 use protocol::{
     code::response,
     properties,
@@ -74,20 +75,24 @@ async fn the_count_and_the_first_place_outlast_a_kill() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_power_cut_between_a_commit_and_its_note_does_not_commit_twice() {
-    let stage = quiet().await;
-    let producer = Producer::of(&stage, "P").await;
-    let (at, other) = (producer.half(&stage, "one").await, producer.half(&stage, "two").await);
-    producer.end(at, COMMIT).await;
-    let killed = stage.killed();
-    cut(killed.path(), stage.records(NOTES)[0].physical_offset);
-    let stage = Stage::start_in(killed, stage.clock.clone(), |_| {}).await;
-    assert_eq!((stage.bodies("T"), stage.bodies(NOTES)), (vec!["one".into()], vec!["0".into()]));
-    let mut producer = Producer::of(&stage, "P").await;
-    assert_eq!(producer.end(at, COMMIT).await.code, response::SYSTEM_ERROR);
-    stage.clock.advance_ms(TIMEOUT_MS);
-    assert_eq!(producer.next().await.message.body, b"two"[..]);
-    assert_eq!(producer.end(other, COMMIT).await.code, response::SUCCESS);
-    assert_eq!(stage.bodies("T"), ["one", "two"]);
+    for flush in [FlushDiskType::Async, FlushDiskType::Sync] {
+        let stage = quiet().await;
+        let producer = Producer::of(&stage, "P").await;
+        let (at, other) = (producer.half(&stage, "one").await, producer.half(&stage, "two").await);
+        producer.end(at, COMMIT).await;
+        let killed = stage.killed();
+        cut(killed.path(), stage.records(NOTES)[0].physical_offset);
+        let stage = Stage::start_in(killed, stage.clock.clone(), |config| config.flush_disk_type = flush).await;
+        let store = stage.broker.store();
+        store.flushed().reached(store.written().get()).await;
+        assert_eq!((stage.bodies("T"), stage.bodies(NOTES)), (vec!["one".into()], vec!["0".into()]));
+        let mut producer = Producer::of(&stage, "P").await;
+        assert_eq!(producer.end(at, COMMIT).await.code, response::SYSTEM_ERROR);
+        stage.clock.advance_ms(TIMEOUT_MS);
+        assert_eq!(producer.next().await.message.body, b"two"[..]);
+        assert_eq!(producer.end(other, COMMIT).await.code, response::SUCCESS);
+        assert_eq!(stage.bodies("T"), ["one", "two"]);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
