@@ -9,7 +9,7 @@ mod load;
 use crate::{
     cluster::{Cluster, start_broker},
     lone::{SMALL_AND_BUSY, SMALL_INDEX},
-    process::Background,
+    process::{Background, PATIENCE},
 };
 use load::Running;
 use rand::{Rng, SeedableRng, rngs::StdRng};
@@ -137,8 +137,11 @@ impl Run {
             self.kill();
         }
         producers.load.no_more();
-        let what = "was each group given each message";
-        self.cluster.broker.until(what, || producers.load.is_settled() && self.missing().is_empty());
+        let deadline = Instant::now() + PATIENCE;
+        while !producers.load.is_settled() || !self.missing().is_empty() {
+            let ended = self.cluster.broker.ends_within(Duration::from_millis(50));
+            assert!(!ended && Instant::now() < deadline, "still missing: {:#?}", self.missing());
+        }
         self.stop();
         producers.end();
         Outcome { kills, ..self.judge() }
@@ -174,12 +177,13 @@ impl Run {
         text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
-    /// What some group still waits for.
-    fn missing(&self) -> BTreeSet<String> {
-        let mut missing = BTreeSet::new();
+    /// What groups still wait for.
+    fn missing(&self) -> Vec<String> {
+        let mut missing = Vec::new();
         for group in &GROUPS {
             let given: BTreeSet<String> = self.given(group).iter().filter_map(id_of).collect();
-            missing.extend(load::to_be_seen(&self.history, group.topic).into_iter().filter(|id| !given.contains(id)));
+            let wanted = load::to_be_seen(&self.history, group.topic);
+            missing.extend(wanted.difference(&given).map(|id| format!("{}: {id}", group.name)));
         }
         missing
     }

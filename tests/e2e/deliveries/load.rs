@@ -157,7 +157,9 @@ impl Load {
         (id, body)
     }
 
-    fn send(&self, wire: &mut Wire, id: &str, request: Command) -> Option<SendAnswer> {
+    fn send(&self, wire: &mut Wire, id: &str, mut request: Command) -> Option<SendAnswer> {
+        // Born now: transactions of long ago are not asked about.
+        request.fields.set("g", &now_ms().to_string());
         let answer = wire.try_call(request)?;
         assert_eq!(answer.code, response::SUCCESS, "{:?}", answer.remark);
         let told: SendAnswer = answer.header().expect("an answer to a send");
@@ -209,11 +211,13 @@ impl Load {
             return Some(());
         }
         let at = physical_offset_in(&told.msg_id).expect("brokers tell where they put it");
-        self.end(wire, &id, (told.queue_offset, at), &[])
+        let answer = wire.try_call(self.end_of(&id, (told.queue_offset, at), &[]))?;
+        self.ended(&id, &answer);
+        Some(())
     }
 
-    /// Ends a transaction as its id says.
-    fn end(&self, wire: &mut Wire, id: &str, (half, at): (i64, i64), more: &[(&str, &str)]) -> Option<()> {
+    /// Asks to end a transaction as its id says.
+    fn end_of(&self, id: &str, (half, at): (i64, i64), more: &[(&str, &str)]) -> Command {
         let commit = is_committed(id);
         self.history.ending(id, commit);
         let (half, at, unique) = (half.to_string(), at.to_string(), format!("U{id}"));
@@ -225,12 +229,14 @@ impl Load {
             ("msgId", &unique),
             ("transactionId", &unique),
         ];
-        let answer = wire.try_call(ask(request::END_TRANSACTION, &[&fields, more].concat()))?;
-        // Refused if it was ended already, before the broker was killed for instance.
+        ask(request::END_TRANSACTION, &[&fields, more].concat())
+    }
+
+    /// Notes an answer to that; it is refused if it was ended already, before the broker was killed for instance.
+    fn ended(&self, id: &str, answer: &Command) {
         if answer.code == response::SUCCESS {
-            self.history.ended(id, commit);
+            self.history.ended(id, is_committed(id));
         }
-        Some(())
     }
 
     /// As a member of the group of producers: says what is to become of half messages.
@@ -240,9 +246,16 @@ impl Load {
         });
         let heard = wire.try_call(Command::request(request::HEART_BEAT).with_json(&heartbeat))?;
         assert_eq!(heard.code, response::SUCCESS, "{:?}", heard.remark);
+        let mut ending: BTreeMap<i32, String> = BTreeMap::new();
         loop {
             let question = wire.receive()?;
-            if question.is_answer() || question.code != request::CHECK_TRANSACTION_STATE {
+            if question.is_answer() {
+                if let Some(id) = ending.remove(&question.opaque) {
+                    self.ended(&id, &question);
+                }
+                continue;
+            }
+            if question.code != request::CHECK_TRANSACTION_STATE {
                 continue;
             }
             let field = |name: &str| question.fields.get(name).and_then(|text| text.parse().ok()).expect("a number");
@@ -251,7 +264,8 @@ impl Load {
             let [Record { body, .. }] = &asked[..] else { panic!("{} records", asked.len()) };
             let id = body.strip_prefix(b"id=").and_then(|rest| rest.split(|byte| *byte == b';').next());
             let id = String::from_utf8_lossy(id.expect("every message has an id")).into_owned();
-            self.end(wire, &id, place, &[("fromTransactionCheck", "true")])?;
+            let numbers = wire.submit([self.end_of(&id, place, &[("fromTransactionCheck", "true")])]);
+            ending.extend(numbers.into_iter().map(|number| (number, id.clone())));
         }
     }
 }
