@@ -27,8 +27,6 @@ const OWN: [&str; 6] = [
     "CID_ONSAPI_PERMISSION",
     "CID_ONSAPI_PULL",
 ];
-/// Prefix of groups of the system, which need no permission.
-const SYSTEM_PREFIX: &str = "CID_RMQ_SYS_";
 
 /// The table of groups.
 pub struct Groups {
@@ -38,6 +36,17 @@ pub struct Groups {
     /// The last try to write the file failed.
     unsaved: AtomicBool,
     clock: Clock,
+}
+
+/// Refuses to change what a group of the broker's own is kept for: how far it has come with transactions, for instance.
+///
+/// # Errors
+/// `NO_PERMISSION`, if the group is one.
+pub fn refuse_own(group: &str) -> Result<(), Refusal> {
+    match topic::is_system_group(group) {
+        true => Err(Refusal::forbidden(format!("group {group} is the broker's own: clients may not change it"))),
+        false => Ok(()),
+    }
 }
 
 impl Groups {
@@ -73,7 +82,7 @@ impl Groups {
             return Ok(Arc::new(group));
         }
         topic::check_group(name)?;
-        if !self.auto_create.load(Ordering::Relaxed) && !name.starts_with(SYSTEM_PREFIX) {
+        if !self.auto_create.load(Ordering::Relaxed) && !topic::is_system_group(name) {
             let remark = format!("subscription group [{name}] does not exist, and autoCreateSubscriptionGroup is off");
             return Err(Refusal::new(response::SUBSCRIPTION_GROUP_NOT_EXIST, remark));
         }
