@@ -8,7 +8,9 @@ use crate::{broker::Broker, config_values::BrokerRole, groups, offsets::Place, r
 use protocol::{
     Command,
     code::response,
-    reset::{ResetOffset, queue_offsets},
+    lock::QueueName,
+    offset_table::{self, OffsetTable},
+    reset::ResetOffset,
 };
 
 /// Resets a group (222), all its queues of a topic or one; answers where each goes on.
@@ -29,21 +31,22 @@ pub fn reset(broker: &Broker, request: &Command) -> Result<Command, Refusal> {
         return Err(Refusal::new(response::SYSTEM_ERROR, remark));
     }
     let wanted = if asked.queue_id < 0 { 0..queues } else { asked.queue_id..asked.queue_id + 1 };
-    let mut offsets = Vec::new();
+    let mut offsets = OffsetTable::new();
+    let broker_name = broker.config().broker_name.clone();
     for queue_id in wanted {
         let place = Place { topic, group, queue_id };
         let to = target(broker, &asked, queue_id)?;
+        let queue = QueueName { broker_name: broker_name.clone(), queue_id, topic: topic.clone() };
         match broker.offsets().get(topic, group, queue_id) {
             // Without force it only goes back.
-            Some(now) if !asked.is_force && now <= to => offsets.push((queue_id, now)),
+            Some(now) if !asked.is_force && now <= to => _ = offsets.insert(queue, now),
             _ => {
                 broker.offsets().reset(place, to);
-                offsets.push((queue_id, to));
+                offsets.insert(queue, to);
             }
         }
     }
-    let body = queue_offsets(topic, &broker.config().broker_name, &offsets);
-    Ok(Command::success().with_body(body.into_bytes()))
+    Ok(Command::success().with_body(offset_table::write(&offsets)?.into_bytes()))
 }
 
 /// Where a queue is reset to: the given index, or that of the time.
