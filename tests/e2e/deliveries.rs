@@ -30,6 +30,8 @@ use witness::{Expect, History, Store, check, report};
 
 /// Runs by default.
 const RUNS: u64 = 2;
+/// How `rmq` ends that could not reach a broker.
+const UNREACHABLE: i32 = 4;
 /// Runs at the same time.
 const AT_ONCE: u64 = 5;
 /// Half of the levels are short, and the longest still is.
@@ -154,6 +156,7 @@ impl Run {
         producers.load.no_more();
         let deadline = Instant::now() + PATIENCE;
         while !producers.load.is_settled() || !self.missing().is_empty() {
+            self.tend();
             let ended = self.cluster.broker.ends_within(Duration::from_millis(50));
             assert!(!ended && Instant::now() < deadline, "still missing: {:#?}", self.missing());
         }
@@ -172,6 +175,18 @@ impl Run {
         let which = self.rng.random_range(0..self.consumers.len());
         self.consumers[which].process.signal(Signal::KILL);
         self.consumers[which] = self.member(self.consumers[which].group);
+    }
+
+    /// Starts consumers again that ended because the broker was killed before they had joined.
+    fn tend(&mut self) {
+        for which in 0..self.consumers.len() {
+            let member = &mut self.consumers[which];
+            if member.process.ends_within(Duration::ZERO) {
+                let (status, log) = (member.process.wait(), member.process.log());
+                assert!(status.code() == Some(UNREACHABLE), "{}: {status}\n{log}", member.group.name);
+                self.consumers[which] = self.member(self.consumers[which].group);
+            }
+        }
     }
 
     fn stop(&mut self) {
