@@ -2,12 +2,11 @@
 //!
 //! Source: `SubscriptionGroupManager` of Apache RocketMQ. Not who is connected: that is `clients.rs`.
 
-use crate::refusal::Refusal;
+use crate::{refusal::Refusal, saved::Saved};
 use base::{Clock, durable::DurableFile};
 use parking_lot::RwLock;
 use protocol::{
     code::response,
-    loose_json,
     topic::{self, GroupConfig, GroupTable},
 };
 use std::{
@@ -27,17 +26,24 @@ const OWN: [&str; 6] = [
     "CID_ONSAPI_PERMISSION",
     "CID_ONSAPI_PULL",
 ];
-/// Prefix of groups of the system, which need no permission.
-const SYSTEM_PREFIX: &str = "CID_RMQ_SYS_";
 
 /// The table of groups.
 pub struct Groups {
     table: RwLock<GroupTable>,
     auto_create: AtomicBool,
-    file: DurableFile,
-    /// The last try to write the file failed.
-    unsaved: AtomicBool,
+    file: Saved,
     clock: Clock,
+}
+
+/// Refuses to change what a group of the broker's own is kept for: how far it has come with transactions, for instance.
+///
+/// # Errors
+/// `NO_PERMISSION`, if the group is one.
+pub fn refuse_own(group: &str) -> Result<(), Refusal> {
+    match topic::is_system_group(group) {
+        true => Err(Refusal::forbidden(format!("group {group} is the broker's own: clients may not change it"))),
+        false => Ok(()),
+    }
 }
 
 impl Groups {
@@ -46,8 +52,8 @@ impl Groups {
     /// # Errors
     /// If the file is there but neither it nor its `.bak` can be read.
     pub fn open(file: DurableFile, auto_create: bool, clock: Clock) -> io::Result<Self> {
-        let mut table: GroupTable =
-            file.read(|text| loose_json::from_slice(text).map_err(io::Error::other))?.unwrap_or_default();
+        let file = Saved::from(file);
+        let mut table: GroupTable = file.read()?;
         for name in OWN {
             table.subscription_group_table.entry(name.to_owned()).or_insert_with(|| GroupConfig {
                 group_name: name.to_owned(),
@@ -55,8 +61,7 @@ impl Groups {
                 ..GroupConfig::default()
             });
         }
-        let (auto_create, unsaved) = (AtomicBool::new(auto_create), AtomicBool::new(false));
-        Ok(Self { table: RwLock::new(table), auto_create, file, unsaved, clock })
+        Ok(Self { table: RwLock::new(table), auto_create: AtomicBool::new(auto_create), file, clock })
     }
 
     /// Sets whether a group that is not known is created.
@@ -73,7 +78,7 @@ impl Groups {
             return Ok(Arc::new(group));
         }
         topic::check_group(name)?;
-        if !self.auto_create.load(Ordering::Relaxed) && !name.starts_with(SYSTEM_PREFIX) {
+        if !self.auto_create.load(Ordering::Relaxed) && !topic::is_system_group(name) {
             let remark = format!("subscription group [{name}] does not exist, and autoCreateSubscriptionGroup is off");
             return Err(Refusal::new(response::SUBSCRIPTION_GROUP_NOT_EXIST, remark));
         }
@@ -115,7 +120,7 @@ impl Groups {
     /// # Errors
     /// If the file cannot be written; the old one is then still whole.
     pub fn save(&self) -> io::Result<()> {
-        save(&self.file, &self.table.read())
+        self.file.write(&*self.table.read())
     }
 
     /// Writes the table to its file if the last try to failed.
@@ -123,29 +128,13 @@ impl Groups {
     /// # Errors
     /// As [`Groups::save`]; the next call tries again.
     pub fn save_again(&self) -> io::Result<()> {
-        if !self.unsaved.swap(false, Ordering::AcqRel) {
-            return Ok(());
-        }
-        let saved = self.save();
-        if saved.is_err() {
-            self.unsaved.store(true, Ordering::Release);
-        } else {
-            tracing::info!(file = %self.file.path().display(), "saved after all");
-        }
-        saved
+        self.file.write_if_stale(|| self.snapshot())
     }
 
     fn changed(&self, table: &mut GroupTable) {
         table.data_version.next(self.clock.now_ms());
-        if let Err(error) = save(&self.file, table) {
-            self.unsaved.store(true, Ordering::Release);
-            tracing::error!(file = %self.file.path().display(), %error, "cannot save the groups");
-        }
+        self.file.changed(table);
     }
-}
-
-fn save(file: &DurableFile, table: &GroupTable) -> io::Result<()> {
-    file.write(&serde_json::to_vec_pretty(table).map_err(io::Error::other)?)
 }
 
 #[cfg(test)]

@@ -32,6 +32,7 @@ mod refusal;
 mod reply;
 mod reset;
 mod retention;
+mod saved;
 mod send;
 mod send_back;
 pub mod surroundings;

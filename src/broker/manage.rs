@@ -129,6 +129,7 @@ pub fn groups(broker: &Broker) -> Answered {
 pub fn delete_group(broker: &Broker, request: &Command) -> Answered {
     refuse_on_slave(broker)?;
     let DeleteGroup { group_name, remove_offset } = request.header()?;
+    crate::groups::refuse_own(&group_name)?;
     broker.groups().delete(&group_name);
     if remove_offset {
         broker.offsets().forget_group(&group_name);

@@ -10,7 +10,7 @@ use protocol::{
     heartbeat::{MessageModel, Subscription},
     pull::{Pull, PullAnswer, pull_flag},
     route::MASTER_ID,
-    topic::{GroupConfig, perm},
+    topic::{self, GroupConfig, perm},
 };
 use remoting::{Answers, Peer, Receipt};
 use std::{sync::Arc, time::Duration};
@@ -82,7 +82,8 @@ impl Reading {
             return None;
         }
         let member = broker.clients().is_member(&asked.consumer_group, peer.id()).then(|| peer.id());
-        let offset = (asked.sys_flag & pull_flag::COMMIT_OFFSET != 0).then_some(asked.commit_offset);
+        let says = asked.sys_flag & pull_flag::COMMIT_OFFSET != 0 && !topic::is_system_group(&asked.consumer_group);
+        let offset = says.then_some(asked.commit_offset);
         broker.offsets().pulled(self.place(), member, offset).filter(|to| *to != asked.queue_offset)
     }
 

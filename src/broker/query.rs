@@ -81,6 +81,7 @@ pub fn update_consumer_offset(broker: &Broker, peer: &Peer, request: &Command) -
         // Kept in memory and on disk for ever, such entries would let anyone fill both.
         return Err(Refusal::new(response::TOPIC_NOT_EXIST, format!("topic[{}] not exist", of.topic)));
     }
+    crate::groups::refuse_own(&of.consumer_group)?;
     if broker.config().broker_role != BrokerRole::Slave {
         let place = Place { topic: &of.topic, group: &of.consumer_group, queue_id: of.queue_id };
         let is_member = |id| broker.clients().is_member(&of.consumer_group, id);

@@ -4,11 +4,13 @@
 //! Apache RocketMQ 4.9.8 sends its clients orders (220) instead, and refuses while none is connected; this is the way of
 //! 5.x, which every client follows that obeys a corrected offset. Source: `AdminBrokerProcessor.resetOffset`.
 
-use crate::{broker::Broker, config_values::BrokerRole, offsets::Place, refusal::Refusal};
+use crate::{broker::Broker, config_values::BrokerRole, groups, offsets::Place, refusal::Refusal};
 use protocol::{
     Command,
     code::response,
-    reset::{ResetOffset, queue_offsets},
+    lock::QueueName,
+    offset_table::{self, OffsetTable},
+    reset::ResetOffset,
 };
 
 /// Resets a group (222), all its queues of a topic or one; answers where each goes on.
@@ -18,6 +20,7 @@ pub fn reset(broker: &Broker, request: &Command) -> Result<Command, Refusal> {
     if broker.config().broker_role == BrokerRole::Slave {
         return Err(Refusal::new(response::SYSTEM_ERROR, "a slave takes no changes: ask its master"));
     }
+    groups::refuse_own(group)?;
     let queues = broker.topics().require(topic)?.read_queue_nums;
     if broker.groups().find(group).is_none() {
         let remark = format!("subscription group [{group}] does not exist");
@@ -28,21 +31,22 @@ pub fn reset(broker: &Broker, request: &Command) -> Result<Command, Refusal> {
         return Err(Refusal::new(response::SYSTEM_ERROR, remark));
     }
     let wanted = if asked.queue_id < 0 { 0..queues } else { asked.queue_id..asked.queue_id + 1 };
-    let mut offsets = Vec::new();
+    let mut offsets = OffsetTable::new();
+    let broker_name = broker.config().broker_name.clone();
     for queue_id in wanted {
         let place = Place { topic, group, queue_id };
         let to = target(broker, &asked, queue_id)?;
+        let queue = QueueName { broker_name: broker_name.clone(), queue_id, topic: topic.clone() };
         match broker.offsets().get(topic, group, queue_id) {
             // Without force it only goes back.
-            Some(now) if !asked.is_force && now <= to => offsets.push((queue_id, now)),
+            Some(now) if !asked.is_force && now <= to => _ = offsets.insert(queue, now),
             _ => {
                 broker.offsets().reset(place, to);
-                offsets.push((queue_id, to));
+                offsets.insert(queue, to);
             }
         }
     }
-    let body = queue_offsets(topic, &broker.config().broker_name, &offsets);
-    Ok(Command::success().with_body(body.into_bytes()))
+    Ok(Command::success().with_body(offset_table::write(&offsets)?.into_bytes()))
 }
 
 /// Where a queue is reset to: the given index, or that of the time.

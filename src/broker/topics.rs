@@ -2,22 +2,14 @@
 //!
 //! Source: `TopicConfigManager` of Apache RocketMQ.
 
-use crate::refusal::Refusal;
+use crate::{refusal::Refusal, saved::Saved};
 use base::{Clock, durable::DurableFile};
 use parking_lot::RwLock;
 use protocol::{
     code::response,
-    loose_json,
     topic::{self, DataVersion, TopicConfig, TopicTable, perm},
 };
-use std::{
-    collections::HashMap,
-    io,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{collections::HashMap, io, sync::Arc};
 
 /// Queues of a group's dead-letter topic.
 pub const DLQ_QUEUES: i32 = 1;
@@ -45,9 +37,7 @@ pub struct Topics {
     table: RwLock<Table>,
     /// Topics of this broker's own making, which clients may not delete.
     system: Vec<String>,
-    file: DurableFile,
-    /// The last try to write the file failed.
-    unsaved: AtomicBool,
+    file: Saved,
     clock: Clock,
 }
 
@@ -63,8 +53,8 @@ impl Topics {
     /// # Errors
     /// If the file is there but neither it nor its `.bak` can be read.
     pub fn open(file: DurableFile, rules: &TopicRules, clock: Clock) -> io::Result<Self> {
-        let saved: TopicTable =
-            file.read(|text| loose_json::from_slice(text).map_err(io::Error::other))?.unwrap_or_default();
+        let file = Saved::from(file);
+        let saved: TopicTable = file.read()?;
         let mut table = Table { version: saved.data_version, ..Table::default() };
         let own = own_topics(rules);
         let system = own.iter().map(|topic| topic.topic_name.clone()).collect();
@@ -80,7 +70,7 @@ impl Topics {
         if table.version.timestamp == 0 {
             table.version.timestamp = clock.now_ms();
         }
-        Ok(Self { table: RwLock::new(table), system, file, unsaved: AtomicBool::new(false), clock })
+        Ok(Self { table: RwLock::new(table), system, file, clock })
     }
 
     /// The topic of that name.
@@ -168,7 +158,7 @@ impl Topics {
     /// # Errors
     /// If the file cannot be written; the old one is then still whole.
     pub fn save(&self) -> io::Result<()> {
-        save(&self.file, &self.table.read())
+        self.file.write(&self.snapshot())
     }
 
     /// Writes the table to its file if the last try to failed.
@@ -176,16 +166,7 @@ impl Topics {
     /// # Errors
     /// As [`Topics::save`]; the next call tries again.
     pub fn save_again(&self) -> io::Result<()> {
-        if !self.unsaved.swap(false, Ordering::AcqRel) {
-            return Ok(());
-        }
-        let saved = self.save();
-        if saved.is_err() {
-            self.unsaved.store(true, Ordering::Release);
-        } else {
-            tracing::info!(file = %self.file.path().display(), "saved after all");
-        }
-        saved
+        self.file.write_if_stale(|| self.snapshot())
     }
 
     fn insert(&self, table: &mut Table, topic: TopicConfig) -> Arc<TopicConfig> {
@@ -203,11 +184,7 @@ impl Topics {
 
     fn changed(&self, table: &mut Table) {
         table.version.next(self.clock.now_ms());
-        if let Err(error) = save(&self.file, table) {
-            // The table in memory counts, and is written again soon.
-            self.unsaved.store(true, Ordering::Release);
-            tracing::error!(file = %self.file.path().display(), %error, "cannot save the topics");
-        }
+        self.file.changed(&snapshot(table));
     }
 }
 
@@ -216,10 +193,6 @@ fn snapshot(table: &Table) -> TopicTable {
         data_version: table.version.clone(),
         topic_config_table: table.topics.iter().map(|(name, topic)| (name.clone(), (**topic).clone())).collect(),
     }
-}
-
-fn save(file: &DurableFile, table: &Table) -> io::Result<()> {
-    file.write(&serde_json::to_vec_pretty(&snapshot(table)).map_err(io::Error::other)?)
 }
 
 fn own_topics(rules: &TopicRules) -> Vec<TopicConfig> {

@@ -141,6 +141,11 @@ pub fn is_system_topic(name: &str) -> bool {
     SYSTEM.contains(&name) || name.starts_with(SYSTEM_PREFIX)
 }
 
+/// Whether the group is one of a broker's own, which keep its place in topics of its own.
+pub fn is_system_group(name: &str) -> bool {
+    name.starts_with("CID_RMQ_SYS_")
+}
+
 /// Whether clients must not send to the topic.
 pub fn is_closed_to_clients(name: &str) -> bool {
     NOT_FOR_CLIENTS.contains(&name) || name.starts_with(REVIVE_PREFIX)

@@ -19,13 +19,21 @@ use std::{
     collections::{BTreeSet, HashMap},
     fs::File,
     path::PathBuf,
-    sync::Arc,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
     time::{Duration, Instant},
 };
 use witness::{Expect, History, Store, check, report};
 
 /// Runs by default.
 const RUNS: u64 = 2;
+/// How `rmq` ends that could not reach a broker.
+const UNREACHABLE: i32 = 4;
+/// Runs at the same time.
+const AT_ONCE: u64 = 5;
 /// Half of the levels are short, and the longest still is.
 const SETTINGS: &str = "messageDelayLevel=1s 1s 1s 1s 1s 1s 1s 1s 2s 2s 2s 2s 2s 2s 2s 2s 3s 3s\n\
      transactionTimeOut=300\ntransactionCheckInterval=200\nflushDelayOffsetInterval=100\n";
@@ -55,13 +63,22 @@ fn whoever_is_killed_each_message_comes_as_it_was_promised() {
     let begin = Instant::now();
     let seed = given("RMQ_TEST_SEED").unwrap_or_else(rand::random);
     let runs = given("RMQ_TEST_RUNS").unwrap_or(RUNS);
-    let mut total = Outcome::default();
-    for run in 0..runs {
-        let seed = seed.wrapping_add(run);
-        println!("run {run}: RMQ_TEST_SEED={seed}");
-        total.add(Run::new(seed).go());
-    }
-    let Outcome { kills, acknowledged, delivered, committed, delayed } = total;
+    let (next, total) = (AtomicU64::new(0), Mutex::new(Outcome::default()));
+    // At the same time: after a kill of an ordered member a run waits for most of a minute until its locks are over.
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE.min(runs) {
+            scope.spawn(|| {
+                while let Some(run) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|run| *run < runs) {
+                    let seed = seed.wrapping_add(run);
+                    println!("run {run}: RMQ_TEST_SEED={seed}");
+                    let outcome = Run::new(seed).go();
+                    total.lock().expect("no one panics holding it").add(outcome);
+                }
+            });
+        }
+    });
+    let Outcome { kills, acknowledged, delivered, committed, delayed } =
+        total.into_inner().expect("no one panics holding it");
     println!(
         "{runs} runs in {:.0} s: {kills} kills; {acknowledged} messages acknowledged, of them {delayed} delayed and \
          {committed} committed; {delivered} deliveries",
@@ -139,6 +156,7 @@ impl Run {
         producers.load.no_more();
         let deadline = Instant::now() + PATIENCE;
         while !producers.load.is_settled() || !self.missing().is_empty() {
+            self.tend();
             let ended = self.cluster.broker.ends_within(Duration::from_millis(50));
             assert!(!ended && Instant::now() < deadline, "still missing: {:#?}", self.missing());
         }
@@ -157,6 +175,18 @@ impl Run {
         let which = self.rng.random_range(0..self.consumers.len());
         self.consumers[which].process.signal(Signal::KILL);
         self.consumers[which] = self.member(self.consumers[which].group);
+    }
+
+    /// Starts consumers again that ended because the broker was killed before they had joined.
+    fn tend(&mut self) {
+        for which in 0..self.consumers.len() {
+            let member = &mut self.consumers[which];
+            if member.process.ends_within(Duration::ZERO) {
+                let (status, log) = (member.process.wait(), member.process.log());
+                assert!(status.code() == Some(UNREACHABLE), "{}: {status}\n{log}", member.group.name);
+                self.consumers[which] = self.member(self.consumers[which].group);
+            }
+        }
     }
 
     fn stop(&mut self) {

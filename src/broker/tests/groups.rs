@@ -237,3 +237,25 @@ async fn an_offset_behind_the_end_is_lowered_to_it_so_that_nothing_new_is_skippe
     let reader = reader.restart().await;
     assert_eq!(reader.offset("T"), Some(1));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_but_the_broker_moves_its_own_groups() {
+    let reader = Reader::start(|_| {}).await;
+    reader.send("T", "x", "").await;
+    let own = "CID_RMQ_SYS_TRANS";
+    let place = [("consumerGroup", own), ("group", own), ("groupName", own), ("topic", "T"), ("queueId", "0")];
+    let more = [("commitOffset", "1"), ("timestamp", "0"), ("isForce", "true"), ("removeOffset", "true")];
+    let codes =
+        [request::UPDATE_CONSUMER_OFFSET, request::INVOKE_BROKER_TO_RESET_OFFSET, request::DELETE_SUBSCRIPTIONGROUP];
+    reader.broker.offsets().commit("T", own, 0, 0);
+    for code in codes {
+        let answer = reader.ask_for(code, &[&place[..], &more].concat()).await;
+        let refused = (answer.code, answer.remark.is_some_and(|remark| remark.contains("the broker's own")));
+        assert_eq!(refused, (response::NO_PERMISSION, true), "{code}");
+    }
+    let pull =
+        Pull { consumer_group: own.into(), sys_flag: pull_flag::COMMIT_OFFSET, commit_offset: 1, ..from("T", 0) };
+    let sys_flag = pull.sys_flag | pull_flag::SUBSCRIPTION;
+    reader.pull(&Pull { sys_flag, subscription: Some("*".into()), ..pull }).await;
+    assert_eq!(reader.broker.offsets().get("T", own, 0), Some(0));
+}

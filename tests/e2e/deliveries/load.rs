@@ -48,6 +48,9 @@ pub struct Load {
     senders: AtomicUsize,
 }
 
+/// Sends a message of one kind; `None` once the broker has hung up.
+type Kind = fn(&Load, &mut Wire, &mut StdRng) -> Option<()>;
+
 /// Producers that end with this value.
 pub struct Running {
     pub load: Arc<Load>,
@@ -56,8 +59,7 @@ pub struct Running {
 
 impl Running {
     pub fn start(addr: &str, history: &Arc<History>, seed: u64) -> Self {
-        let kinds: [fn(&Load, &mut Wire, &mut StdRng) -> Option<()>; 4] =
-            [Load::send_mixed, Load::send_mixed, Load::send_in_order, Load::send_transaction];
+        let kinds: [Kind; 4] = [Load::send_mixed, Load::send_mixed, Load::send_in_order, Load::send_transaction];
         let load = Arc::new(Load {
             addr: addr.to_owned(),
             history: history.clone(),
@@ -112,7 +114,7 @@ fn number_of(id: &str) -> u64 {
 
 /// Whether this half message is to be committed: whoever ends it, and however often.
 fn is_committed(id: &str) -> bool {
-    number_of(id) % 3 != 0
+    !number_of(id).is_multiple_of(3)
 }
 
 /// Whether its producer leaves it to be asked about.
@@ -271,11 +273,13 @@ impl Load {
 }
 
 fn halves(events: &[Event]) -> BTreeSet<&str> {
-    let half = |event| match event {
-        &Event::Half { ref id } => Some(&**id),
-        _ => None,
-    };
-    events.iter().filter_map(half).collect()
+    let mut halves = BTreeSet::new();
+    for event in events {
+        if let Event::Half { id } = event {
+            halves.insert(&**id);
+        }
+    }
+    halves
 }
 
 fn is_acked(events: &[Event], id: &str) -> bool {
