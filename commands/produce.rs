@@ -111,7 +111,7 @@ async fn produce(arguments: Arguments) -> Result<(), Failure> {
 
     let reach = reach.settled().await;
     let client = reach.client()?;
-    let options = ProducerOptions { send_timeout: reach.timeout, ..ProducerOptions::default() };
+    let options = ProducerOptions { send_timeout: reach.timeout, trace: ways.trace, ..ProducerOptions::default() };
     let producing = Producing::start(&client, &topic, options, &ways).await?;
     let sender = Sender { producing: &producing, client: &client, like: &like, ways: &ways, reach: &reach };
     let outcome = send_all(&mut input, &sender, &mut report).await;

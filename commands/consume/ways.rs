@@ -32,6 +32,9 @@ pub struct Ways {
     #[arg(long, value_name = "N", requires = "group", conflicts_with_all = ["end", "broadcast"],
           value_parser = clap::value_parser!(i32).range(0..))]
     max_retries: Option<i32>,
+    /// Tell the topic of traces when messages came and what became of them, for brokers with traceTopicEnable
+    #[arg(long, requires = "group", conflicts_with_all = ["end", "pop"])]
+    trace: bool,
     /// Only look: no group takes part and no offset is moved, which is what happens without --group
     #[arg(long, conflicts_with = "group")]
     no_group: bool,
@@ -52,6 +55,7 @@ impl Ways {
             mode: if self.ordered { Mode::Ordered } else { Mode::Concurrent },
             broadcast: self.broadcast,
             max_reconsume_times: self.max_retries,
+            trace: self.trace,
             ..PushOptions::default()
         })
     }

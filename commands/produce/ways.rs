@@ -47,6 +47,9 @@ pub struct Ways {
     #[arg(long, value_name = "TIME", value_parser = when::duration,
           conflicts_with_all = ["batch", "order_key", "order_by", "delay", "transaction"])]
     reply_timeout: Option<Duration>,
+    /// Tell the topic of traces what was sent, for brokers with traceTopicEnable
+    #[arg(long)]
+    pub trace: bool,
 }
 
 /// How transactions end.
@@ -83,6 +86,7 @@ impl Ways {
             Mode::Oneway if self.transaction.is_some() || self.reply_timeout.is_some() => {
                 "--mode oneway waits for no answer: it goes with neither --transaction nor --reply-timeout"
             }
+            Mode::Oneway if self.trace => "--trace cannot go with --mode oneway: nobody knows what became of a message",
             _ => return Ok(()),
         };
         Err(Failure::new(Kind::Usage, why))
@@ -265,10 +269,12 @@ mod tests {
             delay: None,
             transaction: None,
             reply_timeout: None,
+            trace: false,
         };
         let why = |ways: Ways| ways.check().err().map(|failure| failure.message().to_owned()).unwrap_or_default();
         assert!(why(ways(Mode::Async, None, Some("k"))).contains("overtake"));
         assert!(why(ways(Mode::Oneway, Some(2), None)).contains("answered"));
+        assert!(why(Ways { trace: true, ..ways(Mode::Oneway, None, None) }).contains("--trace"));
         for fine in [
             ways(Mode::Sync, Some(2), Some("k")),
             ways(Mode::Oneway, None, Some("k")),

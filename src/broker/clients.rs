@@ -47,7 +47,7 @@ pub struct ConsumerGroup {
     subscriptions: BTreeMap<String, Arc<Wanted>>,
     /// What the members disagree about.
     conflicts: Vec<Conflict>,
-    /// Push or pull, as the last heartbeat says.
+    /// Push, pull or pop, as the last heartbeat says.
     pub consume_type: ConsumeType,
     /// Cluster or broadcast.
     pub message_model: MessageModel,

@@ -11,6 +11,7 @@ use crate::{
     push::ConsumeResult,
     resend,
     route::Queue,
+    trace::Said,
 };
 use futures_util::{FutureExt, future::join_all};
 use protocol::{
@@ -129,11 +130,20 @@ fn done(process: &ProcessQueue, epoch: u64, batch: &[Received], failed: &[Receiv
 /// Calls the handler. If it panics, its messages are to come later.
 pub(crate) async fn handle(member: &Member, batch: Vec<Received>) -> ConsumeResult {
     let Delivery::Handler(handler) = &member.delivery else { return ConsumeResult::Later };
+    let traced = member.trace.as_ref().and_then(|trace| Some((trace, trace.call(&member.group, &batch)?)));
     let call = AssertUnwindSafe(async { handler(batch).await });
-    call.catch_unwind().await.unwrap_or_else(|_| {
-        tracing::error!(group = member.group, "the handler panicked; its messages will come again");
-        ConsumeResult::Later
-    })
+    let (result, said) = match call.catch_unwind().await {
+        Ok(ConsumeResult::Success) => (ConsumeResult::Success, Said::Success),
+        Ok(ConsumeResult::Later) => (ConsumeResult::Later, Said::Later),
+        Err(_) => {
+            tracing::error!(group = member.group, "the handler panicked; its messages will come again");
+            (ConsumeResult::Later, Said::Panicked)
+        }
+    };
+    if let Some((trace, call)) = traced {
+        trace.called(&member.group, &call, said);
+    }
+    result
 }
 
 /// Gives messages back to their broker, or to another as new ones; returns those that none took.

@@ -72,7 +72,8 @@ struct Joined {
 }
 
 impl LitePullConsumer {
-    /// A consumer of a group that reads nothing yet. `mode` and `broadcast` of the member's settings do not count.
+    /// A consumer of a group that reads nothing yet. `mode`, `broadcast` and `trace` of the member's settings do not
+    /// count.
     ///
     /// # Errors
     /// If the group's name is no name.
@@ -85,6 +86,7 @@ impl LitePullConsumer {
             long_poll: options.long_poll,
             mode: Default::default(),
             broadcast: false,
+            trace: false,
             ..options.member
         };
         let polled = Arc::<Polled>::default();

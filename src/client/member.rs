@@ -18,6 +18,7 @@ use crate::{
     push::{ConsumeResult, Mode, PushOptions, StartFrom},
     rebalance,
     route::Queue,
+    trace::Trace,
 };
 use base::{Clock, Tasks};
 use futures_util::future::BoxFuture;
@@ -67,6 +68,8 @@ pub(crate) struct Member {
     /// The last position of a queue that was given up could not be committed.
     pub(crate) uncommitted: AtomicBool,
     pub(crate) clock: Clock,
+    /// Tells about the calls, if asked to.
+    pub(crate) trace: Option<Trace>,
 }
 
 #[derive(Clone)]
@@ -104,6 +107,7 @@ impl Member {
             uncommitted: AtomicBool::new(false),
             options,
             clock: Clock::System,
+            trace: None,
         }
     }
 
@@ -273,6 +277,9 @@ impl Member {
         let resender = self.resender.lock().take();
         if let Some(resender) = resender {
             resender.shutdown().await;
+        }
+        if let Some(trace) = &self.trace {
+            trace.stop().await;
         }
         ended && kept
     }

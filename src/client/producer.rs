@@ -11,9 +11,10 @@ use crate::{
     message::Message,
     route::{Queue, Route, WriteQueue},
     sending::{Bounds, Ready, SendResult, may_retry},
+    trace::{Attempt, Of, Trace},
 };
 use base::Clock;
-use protocol::topic::check_group;
+use protocol::{properties, topic::check_group};
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
@@ -28,11 +29,19 @@ pub struct ProducerOptions {
     pub compress_from: usize,
     /// Largest body in bytes, before compression. Default 4 MiB.
     pub max_body: usize,
+    /// Whether the topic of traces is told what was sent; not of one-way messages. Default false.
+    pub trace: bool,
 }
 
 impl Default for ProducerOptions {
     fn default() -> Self {
-        Self { send_timeout: Duration::from_secs(3), retries: 2, compress_from: 4096, max_body: 4 * 1024 * 1024 }
+        Self {
+            send_timeout: Duration::from_secs(3),
+            retries: 2,
+            compress_from: 4096,
+            max_body: 4 * 1024 * 1024,
+            trace: false,
+        }
     }
 }
 
@@ -50,6 +59,7 @@ struct Shared {
     options: ProducerOptions,
     faults: Faults,
     clock: Clock,
+    trace: Option<Trace>,
 }
 
 impl Producer {
@@ -72,9 +82,10 @@ impl Producer {
 
     fn build(client: Client, own_client: bool, group: &str, options: ProducerOptions) -> Result<Self, Error> {
         check_group(group)?;
+        let trace = if options.trace { Some(Trace::start(&client, group, Of::Producer)?) } else { None };
         client.shared().groups.join_as_producer(group);
-        let (faults, clock) = (Faults::default(), Clock::System);
-        Ok(Self { shared: Arc::new(Shared { client, own_client, group: group.to_owned(), options, faults, clock }) })
+        let (group, faults, clock) = (group.to_owned(), Faults::default(), Clock::System);
+        Ok(Self { shared: Arc::new(Shared { client, own_client, group, options, faults, clock, trace }) })
     }
 
     /// Sends a message to the next queue of its topic, and again to another broker if that fails.
@@ -156,9 +167,13 @@ impl Producer {
         &self.shared.client
     }
 
-    /// Leaves the group, and ends the client if it is this producer's own. One-way messages have left by then.
+    /// Leaves the group, and ends the client if it is this producer's own. One-way messages have left by then, and so
+    /// have traces, unless that takes longer than 3 s.
     pub async fn shutdown(&self) {
-        let Shared { client, group, own_client, .. } = &*self.shared;
+        let Shared { client, group, own_client, trace, .. } = &*self.shared;
+        if let Some(trace) = trace {
+            trace.stop().await;
+        }
         let last = client.shared().groups.leave_as_producer(group);
         client.unregister(last.then_some(group), None).await;
         if *own_client {
@@ -185,12 +200,21 @@ impl Producer {
     }
 
     async fn attempt(&self, ready: &Ready, queue: &Queue, addr: &str) -> Result<SendResult, Error> {
-        let Shared { client, group, options, faults, .. } = &*self.shared;
+        let Shared { client, group, options, faults, trace, .. } = &*self.shared;
         let began = Instant::now();
         match client.call(addr, ready.request(group, queue), options.send_timeout).await {
             Ok(answer) => {
-                faults.answered(&queue.broker, began.elapsed());
-                ready.result(addr, queue, answer)
+                let took = began.elapsed();
+                faults.answered(&queue.broker, took);
+                let Some(trace) = trace else { return ready.result(addr, queue, answer) };
+                let fields = answer.fields.clone();
+                let result = ready.result(addr, queue, answer)?;
+                if Trace::wants(&ready.topic, fields.get(properties::TRACE_SWITCH)) {
+                    let region = fields.get(properties::MSG_REGION);
+                    let (properties, body_len) = (ready.properties().as_str(), ready.body().len());
+                    trace.sent(&Attempt { group, addr, region, properties, body_len, took }, &result);
+                }
+                Ok(result)
             }
             Err(error) => {
                 faults.failed(&queue.broker);

@@ -14,6 +14,7 @@ use crate::{
     message::Received,
     positions::Positions,
     route::Queue,
+    trace::{Of, Trace},
 };
 use protocol::{
     heartbeat::Subscription,
@@ -97,6 +98,8 @@ pub struct PushOptions {
     pub persist_period: Duration,
     /// How long to wait before messages the broker did not take back are tried again here. Default 5 s.
     pub retry_here_after: Duration,
+    /// Whether the topic of traces is told of each call of the handler. Default false.
+    pub trace: bool,
 }
 
 impl Default for PushOptions {
@@ -121,6 +124,7 @@ impl Default for PushOptions {
             rebalance_period: Duration::from_secs(20),
             persist_period: Duration::from_secs(5),
             retry_here_after: Duration::from_secs(5),
+            trace: false,
         }
     }
 }
@@ -185,7 +189,9 @@ impl PushConsumer {
         };
         // What fails in a broadcast group does not come again.
         let retry = (!options.broadcast).then(|| Subscription::tags(&retry_topic(group), "*", 0));
-        let member = Arc::new(Member::new(client, group, options, Delivery::Handler(handler), positions));
+        let trace = if options.trace { Some(Trace::start(client, group, Of::Consumer)?) } else { None };
+        let member = Member::new(client, group, options, Delivery::Handler(handler), positions);
+        let member = Arc::new(Member { trace, ..member });
         for subscription in subscriptions.into_iter().chain(retry) {
             member.subscribe(subscription).await?;
         }

@@ -3,7 +3,10 @@
 //! Clients spell the same thing in several ways (names or numbers for enums, numbers as strings, members left out);
 //! reading takes all of them. Source: `HeartbeatData`, `SubscriptionData`, `FilterAPI` of Apache RocketMQ.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{self, IntoDeserializer},
+};
 use std::collections::BTreeSet;
 
 /// The subscription expression that takes all messages.
@@ -84,6 +87,8 @@ open_enum! {
         Passively = 1 "CONSUME_PASSIVELY",
         /// Pulled by the application.
         Actively = 0 "CONSUME_ACTIVELY",
+        /// Popped, by clients of 5.x.
+        Pop = 2 "CONSUME_POP",
     }
 }
 
@@ -209,6 +214,15 @@ impl Subscription {
     }
 }
 
+/// One that is not known counts as the default: nothing is decided by it, and its sender is no worse a member.
+fn loose_consume_type<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ConsumeType, D::Error> {
+    let known: Result<_, de::value::Error> = match NumberOrText::deserialize(deserializer)? {
+        NumberOrText::Number(number) => ConsumeType::deserialize(number.into_deserializer()),
+        NumberOrText::Text(text) => ConsumeType::deserialize(text.into_deserializer()),
+    };
+    Ok(known.unwrap_or_default())
+}
+
 /// A consumer group of a client. Source: `ConsumerData`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -216,8 +230,8 @@ pub struct ConsumerData {
     /// Where it starts when it has no offset yet.
     #[serde(default)]
     pub consume_from_where: ConsumeFrom,
-    /// Push or pull.
-    #[serde(default)]
+    /// Push, pull or pop.
+    #[serde(default, deserialize_with = "loose_consume_type")]
     pub consume_type: ConsumeType,
     /// Its name.
     pub group_name: String,
@@ -341,6 +355,23 @@ mod tests {
         let heartbeat: Heartbeat = serde_json::from_str(body).unwrap();
         assert_eq!(serde_json::to_string(&heartbeat).unwrap(), body);
         assert_eq!(heartbeat.consumer_data_set[0].subscription_data_set[0], Subscription::tags("T", "TagA", 7));
+    }
+
+    #[test]
+    fn every_way_of_consuming_is_read_and_one_that_is_not_known_counts_as_push() {
+        for (written, read) in [
+            (r#""CONSUME_POP""#, ConsumeType::Pop),
+            ("2", ConsumeType::Pop),
+            (r#""0""#, ConsumeType::Actively),
+            (r#""CONSUME_BY_PIGEON""#, ConsumeType::Passively),
+            ("9", ConsumeType::Passively),
+        ] {
+            let data: ConsumerData =
+                serde_json::from_str(&format!(r#"{{"groupName":"G","consumeType":{written}}}"#)).unwrap();
+            assert_eq!(data.consume_type, read, "{written}");
+        }
+        let other = serde_json::from_str::<ConsumerData>(r#"{"groupName":"G","messageModel":"SOMEHOW"}"#);
+        assert!(other.is_err(), "who gets a message is not guessed");
     }
 
     #[test]

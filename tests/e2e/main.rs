@@ -32,6 +32,7 @@ mod retention;
 mod retry;
 mod servers;
 mod store_command;
+mod traces;
 mod transactions;
 mod ways;
 mod wire;

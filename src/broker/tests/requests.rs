@@ -336,6 +336,29 @@ async fn groups_members_and_offsets_are_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_member_may_consume_in_a_way_that_only_newer_clients_know() {
+    let asked = Asked::start().await;
+    for (group, way) in [("Popping", "CONSUME_POP"), ("Unheard", "CONSUME_BY_PIGEON")] {
+        let heartbeat = serde_json::json!({
+            "clientID": "c1",
+            "consumerDataSet": [{
+                "consumeFromWhere": "CONSUME_FROM_LAST_OFFSET", "consumeType": way, "groupName": group,
+                "messageModel": "CLUSTERING", "unitMode": false, "subscriptionDataSet": [],
+            }],
+            "producerDataSet": [],
+        });
+        let told = asked.ask(Command::request(request::HEART_BEAT).with_json(&heartbeat)).await;
+        assert_eq!(told.code, response::SUCCESS, "{way}: {:?}", told.remark);
+        let members = Command {
+            fields: [("consumerGroup", group)].into_iter().collect(),
+            ..Command::request(request::GET_CONSUMER_LIST_BY_GROUP)
+        };
+        let listed: GroupMembers = asked.ask(members).await.json().expect("a list");
+        assert_eq!(listed.consumer_id_list, ["c1"], "{way}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_queue_that_never_had_a_message_begins_and_ends_at_0() {
     let asked = Asked::start().await;
     for code in [request::GET_MIN_OFFSET, request::GET_MAX_OFFSET] {
