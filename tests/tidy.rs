@@ -175,3 +175,61 @@ fn the_judge_of_the_rooms_uses_none_of_them() {
     let used = dependencies(&witness).into_iter().filter(|name| *name != "base" && rooms.contains_key(*name));
     none(used.map(str::to_owned).collect(), "a mistake in a room could be in its judge too");
 }
+
+/// The cells of each row of the tables in `docs/compatibility.md`, heads left out.
+fn compatibility() -> (String, Vec<Vec<String>>) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/compatibility.md");
+    let text = fs::read_to_string(path).expect("it is in the repository");
+    let rows = text.lines().filter(|line| line.starts_with('|') && !line.starts_with("|-") && !line.starts_with("| |"));
+    let cells = |row: &str| row.trim().trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect();
+    let rows = rows.map(cells).collect();
+    (text, rows)
+}
+
+#[test]
+fn each_cell_of_the_compatibility_tables_has_a_test_that_exists_or_a_reason() {
+    let (text, rows) = compatibility();
+    let (sources, mut found, mut tests) = (sources(), Vec::new(), 0);
+    for row in &rows {
+        let [feature, cells @ ..] = &row[..] else { continue };
+        if cells.len() != 5 {
+            found.push(format!("{feature}: {} cells instead of 5", cells.len()));
+        }
+        for (client, cell) in ["rmq", "C++ 1.x", "C++ 2.x", "ali-ons", "rust-v4"].iter().zip(cells) {
+            let place = format!("{feature}, {client}");
+            // [✓](../path "name of the test")
+            let marks: Vec<_> = cell.split("[✓](../").skip(1).filter_map(|mark| mark.split_once(" \"")).collect();
+            for (path, name) in &marks {
+                let name = name.split('"').next().unwrap_or_default();
+                let Some(source) = sources.iter().find(|source| source.path == *path) else {
+                    found.push(format!("{place}: there is no {path}"));
+                    continue;
+                };
+                tests += 1;
+                if name.is_empty() || !has_test(&source.text, name) {
+                    found.push(format!("{place}: {path} has no test {name:?}"));
+                }
+            }
+            let notes: Vec<_> = cell.split("[^").skip(1).filter_map(|note| note.split(']').next()).collect();
+            for note in notes.iter().filter(|note| !text.contains(&format!("\n[^{note}]: "))) {
+                found.push(format!("{place}: nothing says what [^{note}] is"));
+            }
+            let says_why_not = cell.starts_with('–') && !notes.is_empty();
+            if marks.is_empty() && !says_why_not {
+                found.push(format!("{place}: neither a test nor a reason: {cell:?}"));
+            }
+        }
+    }
+    assert!(rows.len() > 20 && tests > 80, "the tables were not found");
+    none(found, "docs/compatibility.md says nothing that no test proves");
+}
+
+/// Whether there is a function of this name with `#[test]` or the like above it.
+fn has_test(source: &str, name: &str) -> bool {
+    let mut marked = false;
+    source.lines().map(str::trim).any(|line| {
+        let is_it = marked && line.split_once("fn ").is_some_and(|(_, rest)| rest.starts_with(&format!("{name}(")));
+        marked = line.starts_with("#[test]") || line.starts_with("#[tokio::test") || (marked && line.starts_with('#'));
+        is_it
+    })
+}

@@ -5,7 +5,10 @@ use crate::{
     clients::ali_ons,
     cluster::Cluster,
     cpp::{distinct, messages, numbered},
+    members::got,
+    process::{Background, PATIENCE},
 };
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 #[test]
 fn ali_ons_sends_and_its_push_consumer_gets_everything() {
@@ -78,4 +81,49 @@ fn ali_ons_keeps_a_sharding_keys_messages_in_one_queue() {
         assert!(places.windows(2).all(|pair| pair[0].0 == pair[1].0), "{places:?}");
         assert!(places.windows(2).all(|pair| pair[0].1.as_u64() < pair[1].1.as_u64()), "{places:?}");
     }
+}
+
+/// Broadcast members keep their positions to themselves: each starts where it is told. In other groups the broker knows a
+/// position for a topic that has all its messages yet: its first.
+#[test]
+fn ali_ons_broadcast_members_each_get_everything_from_where_they_are_told() {
+    let Some(client) = ali_ons() else { return };
+    let cluster = Cluster::single();
+    cluster.topic("J");
+    let send = |bodies: &[String]| drop(cluster.rmq_with(&["produce", "J"], &(bodies.join("\n") + "\n")).ok());
+    let now_ms = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    send(&numbered("old", 8));
+    // It knows whole seconds only.
+    let time_ms = (now_ms() / 1000 + 1) * 1000;
+    cluster.broker.until("the next second", || now_ms() > time_ms);
+    send(&numbered("later", 8));
+    let member = |from: &str| {
+        let args = ["--topic", "J", "--group", "g", "--broadcast", "--from", from, "--expect", "1000000"];
+        let member = Background::start("a member", &mut client.command(&cluster, "push", &args));
+        member.wait_for("started");
+        member
+    };
+    let [first, second, timed, last] = [member("first"), member("first"), member(&time_ms.to_string()), member("last")];
+    let mut sent = Vec::new();
+    let deadline = Instant::now() + PATIENCE;
+    // The last one finds its place at some moment.
+    while got(&last).is_empty() {
+        assert!(Instant::now() < deadline, "{}", last.log());
+        let bodies = numbered(&format!("new{}-", sent.len()), 8);
+        send(&bodies);
+        sent.extend(bodies);
+        let _ = last.ends_within(Duration::from_millis(100));
+    }
+    let wanted = |more: &[&str]| {
+        let mut all: Vec<_> = more.iter().flat_map(|prefix| numbered(prefix, 8)).chain(sent.clone()).collect();
+        all.sort();
+        all
+    };
+    for (member, wanted) in
+        [(&first, wanted(&["old", "later"])), (&second, wanted(&["old", "later"])), (&timed, wanted(&["later"]))]
+    {
+        member.until("it has its messages", || got(member).len() >= wanted.len());
+        assert_eq!(got(member), wanted);
+    }
+    assert!(got(&last).iter().all(|body| body.starts_with("new")), "{}", last.log());
 }

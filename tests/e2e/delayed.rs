@@ -229,3 +229,10 @@ fn what_ali_ons_sends_with_a_time_to_deliver_comes_then() {
     let Some(client) = ali_ons() else { return };
     two_seconds_late(&client, &["--deliver-in-ms", "2000"]);
 }
+
+/// They know nothing of such times: the property that a newer broker understands is all it takes.
+#[test]
+fn what_cpp1_and_cpp2_send_with_a_time_to_deliver_comes_then() {
+    let clients = [cpp1(), cpp2()];
+    clients.into_iter().flatten().for_each(|client| two_seconds_late(&client, &["--property", "TIMER_DELAY_SEC=2"]));
+}

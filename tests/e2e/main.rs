@@ -23,6 +23,7 @@ mod hostile;
 mod kill;
 mod ledger;
 mod lone;
+mod members;
 mod mixed;
 mod ordered;
 mod pop;

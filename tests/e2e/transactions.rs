@@ -6,6 +6,7 @@ use crate::{
     cluster::{Cluster, start_broker},
     cpp::numbered,
     process::Background,
+    wire::{Wire, messages_in},
 };
 use bytes::Bytes;
 use client::{Client, ClientConfig, ConsumeResult, Producer, PushConsumer, PushOptions, StartFrom, Subscription};
@@ -63,6 +64,31 @@ fn another_rmq_producer_is_asked_even_after_the_broker_was_killed() {
     // Once this one is committed there was a round of questions: about the others there was none.
     producer.until("the third is seen", || bodies(&cluster, "T").contains(&"three".to_owned()));
     assert_eq!(bodies(&cluster, "T"), ["one", "three", "two"]);
+}
+
+#[test]
+fn a_transaction_of_rmq_is_rolled_back_when_another_producer_is_asked() {
+    let cluster = Cluster::with(ASKS_SOON);
+    for topic in ["T", "other"] {
+        cluster.topic(topic);
+    }
+    cluster.rmq(&["produce", "T", "-m", "out", "--transaction", "unknown"]).ok();
+    let mut wire = Wire::connect(&cluster.broker_addr);
+    let mut all_are_over = || {
+        // Notes first: what is sent in between is not yet over.
+        let notes = messages_in(&mut wire, "RMQ_SYS_TRANS_OP_HALF_TOPIC", 1);
+        notes == messages_in(&mut wire, "RMQ_SYS_TRANS_HALF_TOPIC", 1)
+    };
+    assert!(!all_are_over());
+    let producer = stays(&cluster, "rollback");
+    producer.until("all are over", &mut all_are_over);
+    drop(producer);
+    // It is over for good: who would commit it is asked about the other one only.
+    cluster.rmq(&["produce", "T", "-m", "in", "--transaction", "unknown"]).ok();
+    let producer = stays(&cluster, "commit");
+    producer.until("the other is seen", || bodies(&cluster, "T") == ["in"]);
+    producer.until("all are over", &mut all_are_over);
+    assert_eq!(bodies(&cluster, "T"), ["in"]);
 }
 
 #[test]

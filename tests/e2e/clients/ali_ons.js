@@ -23,6 +23,8 @@ const { values: args, positionals: [what] } = parseArgs({
     seconds: { type: 'string', default: '60' },
     delay: { type: 'string', default: '0' },
     'deliver-in-ms': { type: 'string', default: '0' },
+    from: { type: 'string', default: 'first' },
+    broadcast: { type: 'boolean', default: false },
     fail: { type: 'boolean', default: false },
   },
 });
@@ -62,11 +64,21 @@ async function send() {
   }
 }
 
+// FROM is `first`, `last` or a time in ms, which it takes in seconds and in the time zone it lives in.
+function from(where) {
+  if (where === 'first' || where === 'last') return { consumeFromWhere: `CONSUME_FROM_${where.toUpperCase()}_OFFSET` };
+  const time = new Date(Number(where));
+  const digits = [ time.getMonth() + 1, time.getDate(), time.getHours(), time.getMinutes(), time.getSeconds() ];
+  const consumeTimestamp = time.getFullYear() + digits.map(number => String(number).padStart(2, '0')).join('');
+  return { consumeFromWhere: 'CONSUME_FROM_TIMESTAMP', consumeTimestamp };
+}
+
 async function push() {
   const consumer = new Consumer({
     ...common,
     consumerGroup: args.group,
-    consumeFromWhere: 'CONSUME_FROM_FIRST_OFFSET',
+    isBroadcast: args.broadcast,
+    ...from(args.from),
     maxReconsumeTimes: args.fail ? 2 : 16,
   });
   consumer.on('error', error => console.error(error));

@@ -7,6 +7,7 @@ It is a driver, not a test: it judges nothing. See ../cpp.rs.
 import argparse
 import json
 import os
+import queue
 import signal
 import sys
 import threading
@@ -68,6 +69,13 @@ def connect(producer):
     raise RuntimeError("no connection to the broker")
 
 
+def told(body, result):
+    """Says how sending BODY ended."""
+    if isinstance(result, Exception):
+        raise result
+    say(body=body, status=int(result.status), id=result.msg_id, offset=result.offset)
+
+
 def send(args):
     """Sends COUNT messages PREFIX0, PREFIX1, … whose tags take turns."""
     producer = mq.Producer(args.group)
@@ -79,6 +87,7 @@ def send(args):
     if args.mode.startswith("oneway"):
         # One connection keeps its order: once this one is acknowledged, all before it have arrived.
         modes.append("sync")
+    together, outcomes = [], queue.Queue()
     for at, mode in enumerate(modes):
         message = mq.Message(args.topic)
         body = "%s%d" % (args.prefix, at)
@@ -101,10 +110,24 @@ def send(args):
             producer.send_oneway_orderly(message, at % args.shards)
         elif mode == "sharding-key":
             result = producer.send_orderly_with_sharding_key(message, "shard-%d" % (at % args.shards))
-        if result is None:
+        elif mode in ("async", "batch"):
+            together.append((body, message))
+        if mode == "async":
+            done = lambda result, body=body: outcomes.put((body, result))
+            producer.send_async(message, done, done)
+        elif mode == "batch":
+            pass
+        elif result is None:
             say(body=body)
         else:
-            say(body=body, status=int(result.status), id=result.msg_id, offset=result.offset)
+            told(body, result)
+    if args.mode == "batch":
+        result = producer.send_batch([message for _, message in together])
+        for body, _ in together:
+            told(body, result)
+    elif args.mode == "async":
+        for _ in together:
+            told(*outcomes.get(timeout=args.seconds))
     producer.shutdown()
 
 

@@ -1,12 +1,12 @@
-//! Drives crates.io `rocketmq-client-v4` for the end-to-end tests: sends messages and consumes them again.
-//! Prints one JSON object a received message. It judges nothing. See `tests/e2e/binary_header.rs`.
+//! Drives crates.io `rocketmq-client-v4` for the end-to-end tests: sends messages, or consumes them.
+//! Prints one JSON object a received message. It judges nothing. See `binary_header.rs` and `members.rs` above.
 
 use rocketmq_client_v4::{
     consumer::{message_handler::MessageHandler, pull_consumer_v2::PullConsumer},
     producer::Producer,
     protocols::body::message_body::MessageBody,
 };
-use std::{env, sync::Arc, time::Duration};
+use std::{collections::HashMap, env, sync::Arc};
 use tokio::sync::{RwLock, mpsc};
 
 struct Forward(mpsc::UnboundedSender<String>);
@@ -22,27 +22,50 @@ fn argument(name: &str) -> String {
     args.nth(1).unwrap_or_else(|| panic!("{name} is missing"))
 }
 
-/// `round-trip --namesrv ADDR --topic T --group G --count N`
+/// `send --namesrv ADDR --topic T --group G --count N --property NAME=VALUE` or
+/// `push --namesrv ADDR --topic T --group G --expect N [--broadcast]`, until it is killed or has so many different bodies
 #[tokio::main]
 async fn main() {
     let (namesrv, topic, group) = (argument("--namesrv"), argument("--topic"), argument("--group"));
-    let count: usize = argument("--count").parse().expect("a number");
-    let mut producer = Producer::new(format!("{group}-producer"), namesrv.clone()).await;
-    for at in 0..count {
-        let sent = producer.send_message_with_tag(topic.clone(), "red".into(), format!("m{at}").into(), format!("key-{at}"));
-        sent.await.expect("it is only queued");
-    }
-    // The client never tells whether a message arrived; having it back does.
-    let (to, mut bodies) = mpsc::unbounded_channel();
-    let consumer = PullConsumer::new(namesrv, group, topic);
-    consumer.start_consume(Arc::new(Forward(to)), Arc::new(RwLock::new(true))).await;
-    let mut seen = std::collections::BTreeSet::new();
-    while seen.len() < count {
-        let body = tokio::time::timeout(Duration::from_secs(60), bodies.recv()).await;
-        let body = body.expect("nothing came for a minute").expect("the consumer ended");
-        println!("{{\"body\":\"{body}\"}}");
-        seen.insert(body);
+    match env::args().nth(1).as_deref() {
+        Some("send") => send(namesrv, topic, group).await,
+        Some("push") => push(namesrv, topic, group).await,
+        other => panic!("neither send nor push: {other:?}"),
     }
     // Its tasks run for ever.
     std::process::exit(0);
+}
+
+async fn send(namesrv: String, topic: String, group: String) {
+    let count: usize = argument("--count").parse().expect("a number");
+    let property = argument("--property");
+    let mut producer = Producer::new(group, namesrv).await;
+    for at in 0..count {
+        let key = format!("key-{at}");
+        let mut properties: HashMap<_, _> = [("TAGS".into(), "red".into()), ("KEYS".into(), key)].into();
+        let (name, value) = property.split_once('=').expect("NAME=VALUE");
+        properties.insert(name.into(), value.into());
+        let sent = producer.send_with_properties(topic.clone(), properties, format!("m{at}").into());
+        sent.await.expect("it is only queued");
+    }
+    // The client never tells whether a message arrived; who has killed this has seen them all.
+    println!("{{\"queued\":true}}");
+    std::future::pending::<()>().await;
+}
+
+async fn push(namesrv: String, topic: String, group: String) {
+    let count: usize = argument("--expect").parse().expect("a number");
+    let (to, mut bodies) = mpsc::unbounded_channel();
+    let consumer = match env::args().any(|arg| arg == "--broadcast") {
+        true => PullConsumer::new_broadcast_consumer(namesrv, group, topic),
+        false => PullConsumer::new(namesrv, group, topic),
+    };
+    consumer.start_consume(Arc::new(Forward(to)), Arc::new(RwLock::new(true))).await;
+    println!("{{\"started\":true}}");
+    let mut seen = std::collections::BTreeSet::new();
+    while seen.len() < count {
+        let body = bodies.recv().await.expect("the consumer ended");
+        println!("{{\"body\":\"{body}\"}}");
+        seen.insert(body);
+    }
 }
