@@ -48,11 +48,8 @@ pub fn fetch(store: &MessageStore, (topic, queue_id, offset): (&str, i32, i64), 
         return Fetched::Unreadable("the record there belongs to another queue or another place in it");
     }
     match Released::of(parked) {
-        Some(mut released) => {
-            // As Apache RocketMQ does, the copy still says what it was parked with. A CRC of all of it is made anew.
-            released.properties = properties::without(&released.parked.properties, properties::CRC32);
-            Fetched::Message(Box::new(released))
-        }
+        // As Apache RocketMQ does, the copy still says what it was parked with.
+        Some(released) => Fetched::Message(Box::new(released)),
         None => Fetched::Unreadable("it does not say which topic and queue it is meant for"),
     }
 }

@@ -41,7 +41,7 @@ pub struct Released {
     pub topic: String,
     /// Its queue there.
     pub queue_id: i32,
-    /// Its properties, without those that said where it belongs.
+    /// Its properties as it was parked with them; a CRC of all of it is made anew.
     pub properties: String,
 }
 
@@ -50,8 +50,7 @@ impl Released {
     pub fn of(parked: Record) -> Option<Self> {
         let topic = properties::get(&parked.properties, properties::REAL_TOPIC)?.to_owned();
         let queue_id = properties::get(&parked.properties, properties::REAL_QUEUE_ID)?.parse().ok()?;
-        let text = properties::without(&parked.properties, properties::REAL_TOPIC);
-        let properties = properties::without(&text, properties::REAL_QUEUE_ID);
+        let properties = properties::without(&parked.properties, properties::CRC32);
         Some(Self { parked, topic, queue_id, properties })
     }
 

@@ -39,11 +39,6 @@ pub struct PoppedMessage {
 }
 
 impl PoppedMessage {
-    /// When it was popped, ms by its broker's clock.
-    pub fn pop_time_ms(&self) -> i64 {
-        self.info.pop_time
-    }
-
     /// For how long it is invisible to others from then on.
     pub fn invisible(&self) -> Duration {
         Duration::from_millis(self.info.invisible_time.max(0).unsigned_abs())

@@ -47,7 +47,7 @@ pub fn park(
 /// A half message on its way to its topic, without what made it half. `None` if it does not say where it belongs.
 pub fn released(half: Record) -> Option<Released> {
     let mut released = Released::of(half)?;
-    for name in [properties::TRANSACTION_PREPARED, properties::CRC32] {
+    for name in [properties::TRANSACTION_PREPARED, properties::REAL_TOPIC, properties::REAL_QUEUE_ID] {
         released.properties = properties::without(&released.properties, name);
     }
     Some(released)
