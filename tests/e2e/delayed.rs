@@ -6,7 +6,7 @@ use crate::{
     clients::{Client, ali_ons, cpp1, cpp2},
     cluster::{Cluster, rmq},
     cpp::{distinct, messages, numbered},
-    kill::{given, memory, points::Point},
+    kill::{memory, points::Point},
     ledger::{Queue, pull},
     lone::{Lone, SMALL_AND_BUSY},
     process::run,
@@ -28,6 +28,7 @@ use std::{
     thread,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
+use witness::loops::given;
 
 /// Kills of a test run.
 const KILLS: u64 = 30;

@@ -26,7 +26,7 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-use witness::{Expect, History, Store, check, report};
+use witness::{Expect, History, Store, check, loops::given, report};
 
 /// Runs by default.
 const RUNS: u64 = 2;
@@ -52,11 +52,6 @@ const GROUPS: [Group; 4] = [
     Group { name: "ordered", topic: load::IN_ORDER, options: &["--ordered"], members: 2 },
     Group { name: "popping", topic: load::MIXED, options: &["--pop", "--invisible", "2s"], members: 1 },
 ];
-
-fn given(name: &str) -> Option<u64> {
-    let text = std::env::var(name).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
-}
 
 #[test]
 fn whoever_is_killed_each_message_comes_as_it_was_promised() {

@@ -24,6 +24,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
+use witness::loops::given;
 
 /// Kills of a test run.
 const KILLS: u64 = 300;
@@ -71,12 +72,6 @@ impl Tally {
             *self.at_points.entry(point).or_default() += count;
         }
     }
-}
-
-/// A number from the environment.
-pub fn given(name: &str) -> Option<u64> {
-    let text = std::env::var(name).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
 }
 
 #[test]

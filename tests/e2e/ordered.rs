@@ -47,8 +47,8 @@ fn one_by_one_in_order(calls: &[Call], sent: &BTreeMap<i64, i64>) -> usize {
     in_order(&calls, sent)
 }
 
-/// Fails unless new messages came in their order, none left out. Returns how often a message came again. The C++ client 1.x
-/// gives up the lock of a queue while its last call for it still runs, so of its groups no more can be said.
+/// Fails unless new messages came in their order, none left out. Returns how often a message came again. A member with the
+/// C++ client 1.x was seen to begin while the last call of another still ran, so of such groups no more is promised.
 #[track_caller]
 fn in_order(calls: &[Call], sent: &BTreeMap<i64, i64>) -> usize {
     let mut queues: BTreeMap<i64, Vec<Call>> = BTreeMap::new();

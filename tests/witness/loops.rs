@@ -9,17 +9,23 @@ pub fn long() -> bool {
     env::var_os("RMQ_TEST_LONG").is_some_and(|long| long == "1")
 }
 
+/// A number from the environment; `None` if the variable is not set.
+///
+/// # Panics
+/// If it is no number.
+pub fn given(name: &str) -> Option<u64> {
+    let text = env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} = {text:?}: expected a number")))
+}
+
 /// The number that all chance of a test comes from: `RMQ_TEST_SEED`, or one drawn anew; printed with `name`.
 ///
 /// # Panics
 /// If `RMQ_TEST_SEED` is no number.
 pub fn seed(name: &str) -> u64 {
     use std::hash::{BuildHasher, RandomState};
-    let seed = match env::var("RMQ_TEST_SEED") {
-        Ok(text) => text.parse().unwrap_or_else(|_| panic!("RMQ_TEST_SEED = {text:?}: expected a number")),
-        // Any number will do, and the hasher has one.
-        Err(_) => RandomState::new().hash_one(name) % 1_000_000,
-    };
+    // Any number will do, and the hasher has one.
+    let seed = given("RMQ_TEST_SEED").unwrap_or_else(|| RandomState::new().hash_one(name) % 1_000_000);
     println!("{name}: RMQ_TEST_SEED={seed}");
     seed
 }

@@ -2,6 +2,9 @@
 
 #![allow(dead_code, reason = "each test uses a part")]
 
+#[path = "../stand/mod.rs"]
+mod stand;
+
 use base::{Clock, Disk, Fields};
 use broker::{Broker, config::BrokerConfig};
 use protocol::{
@@ -9,10 +12,11 @@ use protocol::{
     code::request,
     properties,
     record::{self, Record},
-    send::SendHeader,
 };
 use remoting::{Client, client::NoService};
-use std::{fs, path::Path, sync::Arc, time::Duration};
+pub use stand::send_header;
+use stand::{copy, small};
+use std::{path::Path, sync::Arc, time::Duration};
 
 /// How long anything may take before a test fails.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -32,15 +36,7 @@ impl Asked {
     }
 
     pub async fn start_in(dir: tempfile::TempDir, clock: Clock, set: impl FnOnce(&mut BrokerConfig)) -> Self {
-        let mut config = BrokerConfig {
-            listen_port: 0,
-            store_path_root_dir: dir.path().to_owned(),
-            store_path_commit_log: dir.path().join("commitlog"),
-            mapped_file_size_commit_log: 1 << 24,
-            max_hash_slot_num: 1000,
-            max_index_num: 4000,
-            ..BrokerConfig::default()
-        };
+        let mut config = small(dir.path());
         set(&mut config);
         let broker = Broker::start(config, None, clock.clone(), &Disk::default()).await.expect("starts");
         Self { broker, clock, client: Client::asking(), dir }
@@ -105,40 +101,6 @@ impl Asked {
         let queue = self.broker.store().queue_or_new(topic, 0);
         let arrived = tokio::time::timeout(PATIENCE, queue.end().reached(count)).await;
         assert!(arrived.is_ok(), "{count} messages of {topic}, there are {:?}", self.bodies(topic));
-    }
-}
-
-pub fn send_header<'a>(topic: &'a str, properties: &'a str) -> SendHeader<'a> {
-    SendHeader {
-        producer_group: "P",
-        topic,
-        default_topic: "TBW102",
-        default_topic_queue_nums: 1,
-        queue_id: 0,
-        sys_flag: 0,
-        born_ms: 1,
-        flag: 7,
-        properties,
-        reconsume_times: 0,
-        unit_mode: false,
-        batch: false,
-        max_reconsume_times: None,
-    }
-}
-
-/// Copies a folder that is written to meanwhile.
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("the folder is writable");
-    let mut names: Vec<_> =
-        fs::read_dir(from).expect("readable").map(|entry| entry.expect("readable").file_name()).collect();
-    // What the tables say of the log must be there in the log's copy.
-    names.sort_by_key(|name| name != "config");
-    for (from, to) in names.into_iter().map(|name| (from.join(&name), to.join(&name))) {
-        if from.is_dir() {
-            copy(&from, &to);
-        } else if let Err(error) = fs::copy(&from, &to) {
-            assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{}", from.display());
-        }
     }
 }
 

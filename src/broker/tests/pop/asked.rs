@@ -1,5 +1,6 @@
 //! A broker with a clock that the test moves, and what is asked of it.
 
+use crate::stand::{copy, send_header, small};
 use base::{Clock, Disk, Fields};
 use broker::{Broker, config::BrokerConfig, config_values::FlushDiskType};
 use protocol::{
@@ -11,7 +12,6 @@ use protocol::{
     },
     properties,
     record::{self, Record},
-    send::SendHeader,
 };
 use remoting::{Client, client::NoService};
 use std::{sync::Arc, time::Duration};
@@ -56,12 +56,6 @@ impl Asked {
 
     pub async fn start_in(dir: tempfile::TempDir, clock: Clock, sync: bool) -> Self {
         let config = BrokerConfig {
-            listen_port: 0,
-            store_path_root_dir: dir.path().to_owned(),
-            store_path_commit_log: dir.path().join("commitlog"),
-            mapped_file_size_commit_log: 1 << 24,
-            max_hash_slot_num: 1000,
-            max_index_num: 4000,
             default_topic_queue_nums: 1,
             enable_property_filter: true,
             // The log is flushed when somebody asks for it.
@@ -70,7 +64,7 @@ impl Asked {
             flush_consume_queue_thorough_interval_ms: 3_600_000,
             flush_consumer_offset_interval_ms: 20,
             flush_disk_type: if sync { FlushDiskType::Sync } else { FlushDiskType::Async },
-            ..BrokerConfig::default()
+            ..small(dir.path())
         };
         let broker = Broker::start(config, None, clock.clone(), &Disk::default()).await.expect("starts");
         Self { broker, client: Client::asking(), clock, dir, sync }
@@ -84,10 +78,10 @@ impl Asked {
 
     /// The same on a copy of the files as they are now: what a kill of the process would leave.
     pub async fn crash(self) -> Self {
-        let copy = tempfile::tempdir().expect("a folder");
-        copy_all(self.dir.path(), copy.path());
-        let _ = std::fs::remove_file(copy.path().join("lock"));
-        let again = Self::start_in(copy, self.clock.clone(), self.sync).await;
+        let left = tempfile::tempdir().expect("a folder");
+        copy(self.dir.path(), left.path());
+        let _ = std::fs::remove_file(left.path().join("lock"));
+        let again = Self::start_in(left, self.clock.clone(), self.sync).await;
         self.broker.stop().await.expect("closes cleanly");
         again
     }
@@ -174,37 +168,6 @@ impl Asked {
     /// Lets the invisible time of everything popped pass.
     pub fn pass_time(&self) {
         self.clock.advance_ms(INVISIBLE_MS + 1);
-    }
-}
-
-pub fn send_header<'a>(topic: &'a str, properties: &'a str) -> SendHeader<'a> {
-    SendHeader {
-        producer_group: "P",
-        topic,
-        default_topic: "TBW102",
-        default_topic_queue_nums: 1,
-        queue_id: 0,
-        sys_flag: 0,
-        born_ms: 1,
-        flag: 0,
-        properties,
-        reconsume_times: 0,
-        unit_mode: false,
-        batch: false,
-        max_reconsume_times: None,
-    }
-}
-
-pub fn copy_all(from: &std::path::Path, to: &std::path::Path) {
-    for entry in std::fs::read_dir(from).expect("readable") {
-        let entry = entry.expect("readable");
-        let target = to.join(entry.file_name());
-        if entry.file_type().expect("known").is_dir() {
-            std::fs::create_dir_all(&target).expect("made");
-            copy_all(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).expect("copied");
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is handed out, what comes back and when, and what a restart or a crash leaves of it.
 
-use crate::asked::*;
+use crate::{asked::*, stand::send_header};
 use base::Clock;
 use protocol::{
     Command,

@@ -1,5 +1,6 @@
 //! A broker whose time stands still, producers that note what they are asked, and what consumers see.
 
+use crate::stand::{copy, send_header, small};
 use base::{Clock, Disk};
 use broker::{Broker, config::BrokerConfig};
 use protocol::{
@@ -11,7 +12,7 @@ use protocol::{
     transaction::{CheckTransaction, EndTransaction},
 };
 use remoting::{Answers, Client, Peer, Service};
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -42,14 +43,9 @@ impl Stage {
 
     pub async fn start_in(dir: tempfile::TempDir, clock: Clock, set: impl FnOnce(&mut BrokerConfig)) -> Self {
         let mut config = BrokerConfig {
-            listen_port: 0,
-            store_path_root_dir: dir.path().to_owned(),
-            store_path_commit_log: dir.path().join("commitlog"),
             mapped_file_size_commit_log: 1 << 20,
-            max_hash_slot_num: 1000,
-            max_index_num: 4000,
             transaction_check_interval_ms: 1,
-            ..BrokerConfig::default()
+            ..small(dir.path())
         };
         set(&mut config);
         let broker = Broker::start(config, None, clock.clone(), &Disk::default()).await.expect("starts");
@@ -90,18 +86,6 @@ impl Stage {
         match record::decode(&self.broker.store().record_at(physical)?, true) {
             Ok(Entry::Message(record)) => Some(record),
             _ => None,
-        }
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    for entry in fs::read_dir(from).expect("a folder").map(|entry| entry.expect("an entry")) {
-        let target = to.join(entry.file_name());
-        if entry.file_type().expect("a type").is_dir() {
-            fs::create_dir(&target).expect("made");
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).expect("copied");
         }
     }
 }
@@ -185,18 +169,10 @@ impl Producer {
     pub async fn send(&self, stage: &Stage, body: &str, properties: &str, sys_flag: i32) -> Command {
         let header = SendHeader {
             producer_group: self.group,
-            topic: "T",
-            default_topic: "TBW102",
             default_topic_queue_nums: 4,
-            queue_id: 0,
             sys_flag,
             born_ms: stage.clock.now_ms(),
-            flag: 7,
-            properties,
-            reconsume_times: 0,
-            unit_mode: false,
-            batch: false,
-            max_reconsume_times: None,
+            ..send_header("T", properties)
         };
         let request = Command { fields: header.write("b"), ..Command::request(request::SEND_MESSAGE_V2) };
         self.ask(request.with_body(body.as_bytes().to_vec())).await

@@ -20,15 +20,10 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
     time::Instant,
 };
-use witness::recorder::Recording;
+use witness::{loops::given, recorder::Recording};
 
 /// Images from one recording.
 const PER_RECORDING: usize = 100;
-
-fn number<T: std::str::FromStr>(name: &str) -> Option<T> {
-    let value = std::env::var(name).ok()?;
-    Some(value.parse().unwrap_or_else(|_| panic!("{name}={value}: expected a number")))
-}
 
 /// A store is used for a while.
 fn record(seed: u64) -> (Recording, History) {
@@ -81,13 +76,13 @@ fn run(test: &'static str, by_default: usize, also: Also) {
     if let Some(dir) = std::env::var_os("RMQ_TEST_KEPT") {
         return kept::examine_again(dir.as_ref()).unwrap_or_else(|error| panic!("{error}"));
     }
-    let seed = number("RMQ_TEST_SEED").unwrap_or_else(rand::random);
+    let seed = given("RMQ_TEST_SEED").unwrap_or_else(rand::random);
     println!("RMQ_TEST_SEED={seed}");
-    if let Some(image) = number::<usize>("RMQ_TEST_IMAGE") {
+    if let Some(image) = given("RMQ_TEST_IMAGE").map(|image| image as usize) {
         recording(test, seed, image / PER_RECORDING, Some(image), also);
         return;
     }
-    let long: Option<usize> = number("RMQ_TEST_IMAGES");
+    let long = given("RMQ_TEST_IMAGES").map(|images| images as usize);
     let wanted = long.unwrap_or(by_default);
     let threads = long.map_or(1, |_| std::thread::available_parallelism().map_or(1, usize::from));
     let (next, count, began) = (AtomicUsize::new(0), AtomicUsize::new(0), Instant::now());
