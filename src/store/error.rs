@@ -40,6 +40,14 @@ pub enum StoreError {
         /// What is wrong with it and what to do.
         what: String,
     },
+    /// What was copied from another log does not go on where this one ends.
+    #[error("what came for byte {at} of the log cannot be appended: {what}")]
+    NotTheNext {
+        /// Where it was to go.
+        at: u64,
+        /// What is wrong.
+        what: String,
+    },
     /// The store takes no messages at present.
     #[error("the store refuses writes: {why}")]
     Refusing {

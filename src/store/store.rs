@@ -79,6 +79,28 @@ impl MessageStore {
         result
     }
 
+    /// Appends what was copied from another store's log: `bytes` start there where this log ends, at `at`. Takes as many
+    /// whole records and fillers as there are, exactly as they are, and returns how many bytes that was; 0 if the first
+    /// record is not whole yet. A log that is empty begins where the first file of the other begins: at any multiple of
+    /// the file size.
+    ///
+    /// # Errors
+    /// [`StoreError::NotTheNext`] if the log does not end at `at`, or what is there is no record of this place; what the
+    /// disk says. Nothing of `bytes` is kept then.
+    pub fn append_copied(&self, _at: u64, _bytes: &[u8]) -> Result<usize, StoreError> {
+        todo!()
+    }
+
+    /// Cuts the log of a store that nobody has open at the record boundary at or below `to`, for a slave that has what
+    /// its master never had. What is cut off is first copied to a file of its own below `aside`, whose path is returned.
+    /// The next open brings queues and index into line.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`]; nothing below `to` that is a record; what the disk says. The log is then as it was.
+    pub fn cut(_config: &StoreConfig, _to: u64, _aside: &std::path::Path) -> Result<std::path::PathBuf, StoreError> {
+        todo!()
+    }
+
     /// The queue, if a message was ever stored in it.
     pub fn queue(&self, topic: &str, queue_id: i32) -> Option<Arc<ConsumeQueue>> {
         self.parts.queues.get(topic, queue_id)
