@@ -33,6 +33,7 @@ mod retention;
 mod retry;
 mod servers;
 mod store_command;
+mod sync_pair;
 mod traces;
 mod transactions;
 mod ways;

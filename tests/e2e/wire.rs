@@ -11,6 +11,7 @@ use protocol::{
 use std::{
     io::{ErrorKind, Read, Write},
     net::{Shutdown, TcpStream},
+    time::Duration,
 };
 
 /// A raw connection to a server.
@@ -18,6 +19,8 @@ pub struct Wire {
     stream: TcpStream,
     input: BytesMut,
     opaque: i32,
+    /// Silence counts as the end.
+    gives_up: bool,
 }
 
 impl Wire {
@@ -31,7 +34,18 @@ impl Wire {
         stream.set_read_timeout(Some(PATIENCE)).expect("not zero");
         // Refused only where the other end is gone already, as the next read tells.
         let _ = stream.set_nodelay(true);
-        Ok(Self { stream, input: BytesMut::new(), opaque: 0 })
+        Ok(Self { stream, input: BytesMut::new(), opaque: 0, gives_up: false })
+    }
+
+    /// Connects to a server that may be gone, or away: nothing takes longer than `patience`, and what does counts as if
+    /// it had hung up.
+    pub fn try_connect_within(addr: &str, patience: Duration) -> std::io::Result<Self> {
+        let addr = addr.parse().map_err(|_| ErrorKind::InvalidInput)?;
+        let stream = TcpStream::connect_timeout(&addr, patience)?;
+        stream.set_read_timeout(Some(patience))?;
+        stream.set_write_timeout(Some(patience))?;
+        let _ = stream.set_nodelay(true);
+        Ok(Self { stream, input: BytesMut::new(), opaque: 0, gives_up: true })
     }
 
     /// Sends bytes as they are. The other end may have hung up already.
@@ -90,6 +104,7 @@ impl Wire {
                 Err(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => {
                     return None;
                 }
+                Err(_) if self.gives_up => return None,
                 Err(error) => panic!("neither an answer nor the end: {error}"),
             }
         }
