@@ -34,6 +34,7 @@ mod retry;
 mod servers;
 mod store_command;
 mod sync_pair;
+mod templates;
 mod traces;
 mod transactions;
 mod ways;

@@ -342,7 +342,7 @@ impl Pair {
 }
 
 /// The files of a store's log, by name.
-fn log_files(store: &Path) -> BTreeMap<String, Vec<u8>> {
+pub fn log_files(store: &Path) -> BTreeMap<String, Vec<u8>> {
     let entries = fs::read_dir(store.join("commitlog")).expect("it has a log");
     entries
         .map(|entry| {
