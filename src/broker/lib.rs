@@ -14,6 +14,7 @@ pub mod config_values;
 mod conflicts;
 mod delay;
 mod deliver;
+mod derived;
 mod dispatch;
 mod filters;
 mod groups;
