@@ -23,6 +23,7 @@ mod keys_without_effect;
 mod locks;
 mod manage;
 mod membership;
+mod networks;
 mod offsets;
 mod parked;
 mod pop;
