@@ -2,7 +2,7 @@
 //!
 //! What is not known is left out, never shown as zero.
 
-use crate::{broker::Broker, refusal::Refusal};
+use crate::{broker::Broker, follow::Follower, refusal::Refusal};
 use protocol::{
     Command,
     inspect::KvTable,
@@ -45,6 +45,7 @@ pub fn runtime_info(broker: &Broker) -> Result<Command, Refusal> {
         say(&format!("scheduleMessageOffset_{level}"), format!("{next},{end}"));
     }
     say("timerCongestNum", broker.timers().count().to_string());
+    broker.follower().into_iter().flat_map(Follower::told).for_each(|(name, value)| say(name, value));
     broker.rates().told().into_iter().for_each(|(name, rates)| say(name, rates));
     // Every request is served as it is read: there are no queues of requests, so nothing waits in one.
     for name in [
