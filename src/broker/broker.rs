@@ -4,7 +4,7 @@ use crate::{
     announce::{Announcement, Announcer},
     clients::Clients,
     config::BrokerConfig,
-    config_values,
+    config_values::BrokerRole,
     delay::{self, Delays},
     derived,
     dispatch::Dispatch,
@@ -18,9 +18,11 @@ use crate::{
     rates::Rates,
     retention::{self, Retention},
     send::Sends,
+    slaves::{self, Slaves},
     timer::{self, Timers},
     topics::Topics,
     transaction::{self, Transactions},
+    while_away,
 };
 use arc_swap::ArcSwap;
 use base::{Clock, Disk, Tasks, durable::DurableFile};
@@ -56,6 +58,16 @@ pub enum StartError {
         /// What is wrong with it.
         source: io::Error,
     },
+    /// The port for slaves cannot be opened.
+    #[error(
+        "cannot listen on {addr} for slaves: {source}; set another listenPort: haListenPort is always the next one above it"
+    )]
+    ListenForSlaves {
+        /// Where.
+        addr: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A port cannot be opened.
     #[error("cannot listen on {addr}: {source}; set another listenPort")]
     Listen {
@@ -74,6 +86,7 @@ pub struct Broker {
     topics: Topics,
     groups: Groups,
     offsets: Offsets,
+    slaves: Slaves,
     transactions: Transactions,
     pops: Pops,
     modes: Modes,
@@ -117,6 +130,17 @@ impl Broker {
             .then(|| config.listen_port - 2)
             .map(|port| open(SocketAddr::new(listen.ip(), port)))
             .transpose()?;
+        let is_slave = config.broker_role == BrokerRole::Slave;
+        let for_slaves = match !is_slave {
+            true => {
+                let port = if listen.port() == 0 { 0 } else { config.ha_listen_port };
+                Some(slaves::bind(SocketAddr::new(listen.ip(), port))?)
+            }
+            false => None,
+        };
+        if let Some(bound) = for_slaves.as_ref().and_then(|listener| listener.local_addr().ok()) {
+            config.ha_listen_port = bound.port();
+        }
         let store_config = derived::store_config(&config, disk);
         let levels_ms = store_config.delay_levels_ms()?;
         let store = MessageStore::open(store_config, clock.clone())?;
@@ -128,7 +152,6 @@ impl Broker {
         };
         let rules = derived::topic_rules(&config);
         let store_host = derived::store_host(&config);
-        let is_slave = config.broker_role == config_values::BrokerRole::Slave;
         let offsets = Offsets::open(table("consumerOffset.json"), is_slave).map_err(broken("consumerOffset.json"))?;
         // What a slave finds in its log is for its master to act on: it must not add to the log itself.
         let transactions = match is_slave {
@@ -147,6 +170,7 @@ impl Broker {
             pops,
             modes: Modes::open(table("messageRequestMode.json")).map_err(broken("messageRequestMode.json"))?,
             offsets,
+            slaves: Slaves::new(store.clone(), &config, clock.clone()),
             transactions,
             delays: Delays::open(table("delayOffset.json"), levels_ms).map_err(broken("delayOffset.json"))?,
             timers: Timers::open(table("timerProgress.json")).map_err(broken("timerProgress.json"))?,
@@ -172,9 +196,15 @@ impl Broker {
                 broker.groups.set_copied();
                 broker.offsets.correct_own(end);
             }
-            false => broker.offsets.correct_all(end),
+            false => {
+                while_away::take_offsets(&broker).await;
+                broker.offsets.correct_all(end);
+            }
         }
         let registered = broker.announcer.soon();
+        if let Some(listener) = for_slaves {
+            slaves::serve(broker.clone(), listener);
+        }
         broker.run(std::iter::once(listener).chain(fast));
         // Whoever hears that it has started may ask a name server for it at once.
         broker.announcer.known(registered).await;
@@ -263,6 +293,8 @@ impl Broker {
             () = self.store.sync_failed().reached(1) => {}
             () = tokio::time::sleep(STOP_DEADLINE) => {}
         }
+        let max_behind = u64::from(self.config().ha_slave_fallbehind_max_bytes);
+        self.slaves.stop(self.store.written().get(), max_behind).await;
         self.save_offsets().await;
         self.saved([("topics", self.topics.save()), ("groups", self.groups.save())]);
         if self.follower.is_none() {
@@ -357,6 +389,11 @@ impl Broker {
     /// The groups' offsets.
     pub fn offsets(&self) -> &Offsets {
         &self.offsets
+    }
+
+    /// Who takes the log.
+    pub fn slaves(&self) -> &Slaves {
+        &self.slaves
     }
 
     /// The transactions that have not ended.

@@ -227,6 +227,8 @@ async fn keep_asking(broker: &Broker, follower: &Follower) {
 
 /// What comes after a connection that ended.
 enum Next {
+    /// It is a step on the way.
+    AtOnce,
     TryAgain,
     /// It is of no use to try again soon; why, and what helps.
     Refuse(String),
@@ -267,6 +269,7 @@ async fn keep_following(broker: &Broker, follower: &Follower) {
         let (next, why) = (next(broker, &master, &trouble), trouble.to_string());
         follower.state.lock().refusal = None;
         match next {
+            Next::AtOnce => continue,
             Next::TryAgain if why != said => {
                 tracing::warn!(
                     master = master.addr,
@@ -334,7 +337,10 @@ fn next(broker: &Broker, master: &MasterAt, trouble: &Trouble) -> Next {
         FollowError::Diverged { .. } => remedy = ", or raise haSlaveCutMax, if what this slave has more may be cut off",
         FollowError::Strangers { .. } => remedy = ". Is this the right master: see brokerName and haMasterAddress",
         FollowError::TooFarBehind { .. } => {}
-        FollowError::Io(_) | FollowError::Garbage(_) | FollowError::Store(_) => return Next::TryAgain,
+        FollowError::Again { .. } => return Next::AtOnce,
+        FollowError::Io(_) | FollowError::Garbage(_) | FollowError::Unreadable { .. } | FollowError::Store(_) => {
+            return Next::TryAgain;
+        }
     }
     let dir = broker.config().store_path_root_dir.display().to_string();
     Next::Refuse(format!(

@@ -3,7 +3,7 @@
 //! Source: `EndTransactionProcessor` of Apache RocketMQ 4.9.8, which lets a transaction end more than once.
 
 use super::{At, half, is_unsynced, read};
-use crate::{broker::Broker, config_values::FlushDiskType, refusal::Refusal, send};
+use crate::{broker::Broker, config_values::FlushDiskType, refusal::Refusal, safety, send};
 use protocol::{
     Command,
     code::response,
@@ -33,7 +33,7 @@ pub fn end(broker: &Arc<Broker>, peer: &Peer, request: &Command, answers: &mut A
         refusal.answer()
     };
     match wish.carry_out(broker) {
-        Some(Ok(_)) if !is_sync(broker) => answers.now(receipt, Command::success()),
+        Some(Ok(_)) if !safety::is_asked_for(broker) => answers.now(receipt, Command::success()),
         Some(Err(refusal)) => answers.now(receipt, refused(refusal)),
         carried_out => {
             let broker = broker.clone();
@@ -43,7 +43,7 @@ pub fn end(broker: &Arc<Broker>, peer: &Peer, request: &Command, answers: &mut A
                     None => wish.carry_out_once_seen(&broker).await,
                 };
                 Some(match outcome {
-                    Ok(end) => send::on_disk(&broker, end).await.answer(&broker, Command::success()),
+                    Ok(end) => safety::reached(&broker, end).await.answer(&broker, Command::success()),
                     Err(refusal) => refused(refusal),
                 })
             });
