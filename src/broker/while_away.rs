@@ -62,7 +62,8 @@ impl Told {
     fn offsets(self, only_committed: bool) -> OffsetTable {
         let Self { mut offset_table, committed_here } = self;
         if only_committed {
-            let counts = |key, queue_id| committed_here.get(key).is_some_and(|here| here.contains(queue_id));
+            let counts =
+                |key: &str, queue_id: &i32| committed_here.get(key).is_some_and(|here| here.contains(queue_id));
             offset_table.iter_mut().for_each(|(key, queues)| queues.retain(|queue_id, _| counts(key, queue_id)));
         }
         OffsetTable { offset_table, ..OffsetTable::default() }
