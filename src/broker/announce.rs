@@ -9,10 +9,12 @@ use protocol::{
     Command,
     code::{self, request, response},
     registration::{self, Register, RegisterBody, UnregisterBroker},
+    route::ClusterInfo,
     topic::{TopicTable, perm},
 };
 use remoting::{Client, Error, Names, client::NoService};
 use std::{
+    collections::BTreeMap,
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
@@ -100,12 +102,50 @@ impl Announcer {
     /// Asks the name servers, one after another; the first good answer.
     pub async fn ask(&self, request: Command) -> Option<Command> {
         for name in self.names.all().iter() {
-            match self.client.call(name, request.clone(), ASK_TIMEOUT).await {
-                Ok(answer) if answer.code == response::SUCCESS => return Some(answer),
-                other => tracing::debug!(name_server = name, why = ?check(other), "no answer"),
+            let answer = self.ask_server(name, request.clone(), ASK_TIMEOUT).await;
+            if answer.is_some() {
+                return answer;
             }
         }
         None
+    }
+
+    /// Whether there are no name servers, and will be none.
+    pub fn is_without_names(&self) -> bool {
+        !self.names.is_dynamic() && self.is_alone()
+    }
+
+    /// Where the name servers know brokers of a name: id → `host:port`, of all their answers together. `None` if none
+    /// of them answers.
+    pub async fn brokers_named(&self, name: &str) -> Option<BTreeMap<i64, String>> {
+        if self.is_alone() && self.names.is_dynamic() {
+            // If it fails, the next round of registrations says so.
+            let _ = self.names.refresh().await;
+        }
+        let all = self.names.all();
+        let asked = all
+            .iter()
+            .map(|addr| self.ask_server(addr, Command::request(request::GET_BROKER_CLUSTER_INFO), ASK_TIMEOUT));
+        let mut answers = futures_util::future::join_all(asked).await.into_iter().flatten().peekable();
+        answers.peek()?;
+        let infos = answers.filter_map(|answer| answer.json::<ClusterInfo>().ok());
+        Some(
+            infos
+                .filter_map(|mut info| info.broker_addr_table.remove(name))
+                .flat_map(|found| found.broker_addrs)
+                .collect(),
+        )
+    }
+
+    /// Asks one server; a good answer.
+    pub async fn ask_server(&self, addr: &str, request: Command, timeout: Duration) -> Option<Command> {
+        match self.client.call(addr, request, timeout).await {
+            Ok(answer) if answer.code == response::SUCCESS => Some(answer),
+            other => {
+                tracing::debug!(server = addr, why = ?check(other), "no answer");
+                None
+            }
+        }
     }
 
     /// Takes this broker off every name server, as far as they can be reached.

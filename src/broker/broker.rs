@@ -4,7 +4,7 @@ use crate::{
     announce::{Announcement, Announcer},
     clients::Clients,
     config::BrokerConfig,
-    config_values,
+    config_values::BrokerRole,
     delay::{self, Delays},
     derived,
     dispatch::Dispatch,
@@ -16,9 +16,11 @@ use crate::{
     rates::Rates,
     retention::{self, Retention},
     send::Sends,
+    slaves::{self, Slaves},
     timer::{self, Timers},
     topics::Topics,
     transaction::{self, Transactions},
+    while_away,
 };
 use arc_swap::ArcSwap;
 use base::{Clock, Disk, Tasks, durable::DurableFile};
@@ -54,6 +56,16 @@ pub enum StartError {
         /// What is wrong with it.
         source: io::Error,
     },
+    /// The port for slaves cannot be opened.
+    #[error(
+        "cannot listen on {addr} for slaves: {source}; set another listenPort: haListenPort is always the next one above it"
+    )]
+    ListenForSlaves {
+        /// Where.
+        addr: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A port cannot be opened.
     #[error("cannot listen on {addr}: {source}; set another listenPort")]
     Listen {
@@ -72,6 +84,7 @@ pub struct Broker {
     topics: Topics,
     groups: Groups,
     offsets: Offsets,
+    slaves: Slaves,
     transactions: Transactions,
     pops: Pops,
     modes: Modes,
@@ -114,6 +127,17 @@ impl Broker {
             .then(|| config.listen_port - 2)
             .map(|port| open(SocketAddr::new(listen.ip(), port)))
             .transpose()?;
+        let is_master = config.broker_role != BrokerRole::Slave;
+        let for_slaves = match is_master {
+            true => {
+                let port = if listen.port() == 0 { 0 } else { config.ha_listen_port };
+                Some(slaves::bind(SocketAddr::new(listen.ip(), port))?)
+            }
+            false => None,
+        };
+        if let Some(bound) = for_slaves.as_ref().and_then(|listener| listener.local_addr().ok()) {
+            config.ha_listen_port = bound.port();
+        }
         let store_config = derived::store_config(&config, disk);
         let levels_ms = store_config.delay_levels_ms()?;
         let store = MessageStore::open(store_config, clock.clone())?;
@@ -135,6 +159,7 @@ impl Broker {
             pops: Pops::open(&config.broker_cluster_name, &store, &offsets)?,
             modes: Modes::open(table("messageRequestMode.json")).map_err(broken("messageRequestMode.json"))?,
             offsets,
+            slaves: Slaves::new(store.clone(), &config, clock.clone()),
             transactions,
             delays: Delays::open(table("delayOffset.json"), levels_ms).map_err(broken("delayOffset.json"))?,
             timers: Timers::open(table("timerProgress.json")).map_err(broken("timerProgress.json"))?,
@@ -151,12 +176,16 @@ impl Broker {
             store,
             clock,
         });
-        if broker.config().broker_role != config_values::BrokerRole::Slave {
+        if is_master {
+            while_away::take_offsets(&broker).await;
             // The log may have lost what a group had read: what comes in its place is not to be skipped.
             let end = |topic: &str, queue_id| broker.store.queue(topic, queue_id).map_or(0, |queue| queue.max_offset());
             broker.offsets.correct_all(end);
         }
         let registered = broker.announcer.soon();
+        if let Some(listener) = for_slaves {
+            slaves::serve(broker.clone(), listener);
+        }
         broker.run(std::iter::once(listener).chain(fast));
         // Whoever hears that it has started may ask a name server for it at once.
         broker.announcer.known(registered).await;
@@ -231,6 +260,8 @@ impl Broker {
             () = self.store.sync_failed().reached(1) => {}
             () = tokio::time::sleep(STOP_DEADLINE) => {}
         }
+        let max_behind = u64::from(self.config().ha_slave_fallbehind_max_bytes);
+        self.slaves.stop(self.store.written().get(), max_behind).await;
         self.save_offsets().await;
         self.saved([
             ("topics", self.topics.save()),
@@ -322,6 +353,11 @@ impl Broker {
     /// The groups' offsets.
     pub fn offsets(&self) -> &Offsets {
         &self.offsets
+    }
+
+    /// Who takes the log.
+    pub fn slaves(&self) -> &Slaves {
+        &self.slaves
     }
 
     /// The transactions that have not ended.

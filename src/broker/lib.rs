@@ -34,12 +34,15 @@ mod refusal;
 mod reply;
 mod reset;
 mod retention;
+mod safety;
 mod saved;
 mod send;
 mod send_back;
+mod slaves;
 pub mod surroundings;
 mod timer;
 mod topics;
 mod transaction;
+mod while_away;
 
 pub use broker::{Broker, StartError};

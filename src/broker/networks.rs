@@ -1,7 +1,5 @@
 //! Networks as the settings list them: addresses and CIDR blocks with `;` between them.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "asked once slaves are served"))]
-
 use crate::config_values::list;
 use std::net::{IpAddr, Ipv4Addr};
 

@@ -16,7 +16,7 @@
 
 use base::{Watermark, durable::DurableFile};
 use parking_lot::Mutex;
-use protocol::loose_json;
+use protocol::{loose_json, topic};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, HashMap},
@@ -191,6 +191,28 @@ impl Offsets {
                 }
             }
         }
+    }
+
+    /// Moves offsets up to those of another table, but not behind the end of their queue, which `end` says for topic and
+    /// queue, and none of the broker's own. Returns how many moved.
+    pub fn raise(&self, to: &OffsetTable, end: impl Fn(&str, i32) -> i64) -> usize {
+        let mut table = self.table.lock();
+        let mut raised = 0;
+        for (key, queues) in &to.offset_table {
+            let Some((topic, group)) = key.split_once(SEPARATOR) else { continue };
+            if topic::is_system_group(group) {
+                continue;
+            }
+            for (queue_id, offset) in queues {
+                let offset = end(topic, *queue_id).min(*offset);
+                let found = progress(&mut table, &Place { topic, group, queue_id: *queue_id });
+                if let Some(progress) = found.filter(|progress| progress.offset.unwrap_or(0) < offset) {
+                    self.set(progress, offset);
+                    raised += 1;
+                }
+            }
+        }
+        raised
     }
 
     fn lower(&self, progress: &mut Progress, end: i64, place: &Place<'_>) {

@@ -22,7 +22,7 @@ use crate::{
     offsets::{OffsetTable, Offsets},
     pull,
     refusal::Refusal,
-    send,
+    safety,
 };
 use bytes::Bytes;
 use journal::{Event, Reading};
@@ -352,9 +352,9 @@ async fn wait(broker: &Broker, asked: &Asked) -> Result<Popped, Refusal> {
 
 /// Gives `answer` once what is noted is as safe as the settings ask.
 fn once_safe(broker: &Arc<Broker>, receipt: Receipt, answer: Command, answers: &mut Answers) {
-    if !send::waits_for_disk(broker) {
+    if !safety::is_asked_for(broker) {
         return answers.now(receipt, answer);
     }
     let (broker, end) = (broker.clone(), broker.pops().noted.load(Ordering::Acquire));
-    answers.later(receipt, async move { Some(send::on_disk(&broker, end).await.answer(&broker, answer)) });
+    answers.later(receipt, async move { Some(safety::reached(&broker, end).await.answer(&broker, answer)) });
 }

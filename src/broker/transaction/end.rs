@@ -7,7 +7,7 @@ use crate::{
     broker::Broker,
     config_values::{BrokerRole, FlushDiskType},
     refusal::Refusal,
-    send,
+    safety, send,
 };
 use protocol::{
     Command,
@@ -38,7 +38,7 @@ pub fn end(broker: &Arc<Broker>, peer: &Peer, request: &Command, answers: &mut A
         refusal.answer()
     };
     match wish.carry_out(broker) {
-        Some(Ok(_)) if !is_sync(broker) => answers.now(receipt, Command::success()),
+        Some(Ok(_)) if !safety::is_asked_for(broker) => answers.now(receipt, Command::success()),
         Some(Err(refusal)) => answers.now(receipt, refused(refusal)),
         carried_out => {
             let broker = broker.clone();
@@ -48,7 +48,7 @@ pub fn end(broker: &Arc<Broker>, peer: &Peer, request: &Command, answers: &mut A
                     None => wish.carry_out_once_seen(&broker).await,
                 };
                 Some(match outcome {
-                    Ok(end) => send::on_disk(&broker, end).await.answer(&broker, Command::success()),
+                    Ok(end) => safety::reached(&broker, end).await.answer(&broker, Command::success()),
                     Err(refusal) => refused(refusal),
                 })
             });

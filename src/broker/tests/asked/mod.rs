@@ -75,6 +75,12 @@ impl Asked {
         self.ask(Command { fields, ..Command::request(code) }).await
     }
 
+    /// Changes a setting.
+    pub async fn change(&self, key: &str, value: &str) -> Command {
+        let text = format!("{key}={value}\n");
+        self.ask(Command::request(request::UPDATE_BROKER_CONFIG).with_body(text.into_bytes())).await
+    }
+
     pub async fn send(&self, topic: &str, body: &str, properties: &str) -> Command {
         let header = send_header(topic, properties);
         let request = Command { fields: header.write("b"), ..Command::request(request::SEND_MESSAGE_V2) };
