@@ -97,7 +97,8 @@ pub fn runtime_info(broker: &Broker) -> Result<Command, Refusal> {
 
 fn tell_slaves(broker: &Broker, end: i64, say: &mut impl FnMut(&str, String)) {
     let master = broker.slaves().master();
-    let slaves = master.slaves();
+    // Who has asked for nothing yet may be anything.
+    let slaves: Vec<_> = master.slaves().into_iter().filter(|slave| slave.asked.is_some()).collect();
     say("haSlaves", slaves.len().to_string());
     let replicated = master.replicated().get();
     if replicated > 0 {

@@ -12,7 +12,7 @@ use crate::{
 use base::{Clock, Tasks};
 use parking_lot::RwLock;
 use remoting::server;
-use replication::{Master, MasterRules};
+use replication::{Master, MasterRules, ServeError};
 use std::{
     collections::HashSet,
     net::{IpAddr, SocketAddr},
@@ -134,7 +134,8 @@ async fn take(broker: &Broker, stream: TcpStream, addr: SocketAddr) {
     tracing::info!(%addr, "a slave has connected");
     match broker.slaves().master.serve(addr, stream).await {
         Ok(never) => match never {},
-        Err(error) => tracing::warn!(%addr, %error, "a slave's connection has ended"),
+        Err(error @ ServeError::Io(_)) => tracing::info!(%addr, %error, "a slave has gone"),
+        Err(error) => tracing::warn!(%addr, %error, "a slave was sent away"),
     }
 }
 

