@@ -379,3 +379,17 @@ impl Broker {
         Ok(kept)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_master_that_nobody_names_answers_one_port_below() {
+        assert_eq!(one_port_below("10.0.0.1:10912").as_deref(), Some("10.0.0.1:10911"));
+        assert_eq!(one_port_below("[fd00::1]:2").as_deref(), Some("[fd00::1]:1"));
+        for wrong in ["", "host", "host:0", "host:x"] {
+            assert_eq!(one_port_below(wrong), None, "{wrong}");
+        }
+    }
+}
