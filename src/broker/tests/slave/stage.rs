@@ -90,6 +90,13 @@ pub async fn same_log(master: &Asked, slave: &Asked) {
     assert!(log(master) == log(slave), "the logs differ");
 }
 
+/// Waits until queue 0 of a topic is the same at both: queues follow the log.
+pub async fn same_queue(master: &Asked, slave: &Asked, topic: &str) {
+    let bodies = master.bodies(topic);
+    slave.arrived(topic, bodies.len() as u64).await;
+    assert_eq!(slave.bodies(topic), bodies);
+}
+
 /// The whole log.
 pub fn log(of: &Asked) -> Vec<u8> {
     let store = of.broker.store();
