@@ -36,9 +36,18 @@ impl Asked {
     }
 
     pub async fn start_in(dir: tempfile::TempDir, clock: Clock, set: impl FnOnce(&mut BrokerConfig)) -> Self {
+        Self::start_on(Disk::default(), dir, clock, set).await
+    }
+
+    pub async fn start_on(
+        disk: Disk,
+        dir: tempfile::TempDir,
+        clock: Clock,
+        set: impl FnOnce(&mut BrokerConfig),
+    ) -> Self {
         let mut config = small(dir.path());
         set(&mut config);
-        let broker = Broker::start(config, None, clock.clone(), &Disk::default()).await.expect("starts");
+        let broker = Broker::start(config, None, clock.clone(), &disk).await.expect("starts");
         Self { broker, clock, client: Client::asking(), dir }
     }
 

@@ -119,6 +119,7 @@ async fn all_that_a_slave_of_apache_says_counts_up_to_the_end_of_its_queue() {
     let (broker, _) = start(dir.path(), "V4_9_8", 1).await;
     let expected = [("G", Some(2)), ("H", Some(3)), ("I", Some(2)), ("CID_RMQ_SYS_X", None)];
     assert_eq!(offsets(&broker), expected);
+    assert_eq!(broker.offsets().get("U", "G", 0), None, "there is no such queue here");
     broker.stop().await.expect("closes cleanly");
 }
 
