@@ -13,7 +13,7 @@ use protocol::{
     properties,
     record::{self, Record},
 };
-use remoting::{Client, client::NoService};
+use remoting::{Client, Names, client::NoService};
 pub use stand::send_header;
 use stand::{copy, small};
 use std::{path::Path, sync::Arc, time::Duration};
@@ -36,18 +36,19 @@ impl Asked {
     }
 
     pub async fn start_in(dir: tempfile::TempDir, clock: Clock, set: impl FnOnce(&mut BrokerConfig)) -> Self {
-        Self::start_on(Disk::default(), dir, clock, set).await
+        Self::start_on(Disk::default(), None, dir, clock, set).await
     }
 
     pub async fn start_on(
         disk: Disk,
+        names: Option<Names>,
         dir: tempfile::TempDir,
         clock: Clock,
         set: impl FnOnce(&mut BrokerConfig),
     ) -> Self {
         let mut config = small(dir.path());
         set(&mut config);
-        let broker = Broker::start(config, None, clock.clone(), &disk).await.expect("starts");
+        let broker = Broker::start(config, names, clock.clone(), &disk).await.expect("starts");
         Self { broker, clock, client: Client::asking(), dir }
     }
 
