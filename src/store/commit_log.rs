@@ -88,6 +88,18 @@ impl CommitLog {
         Ok(file)
     }
 
+    /// Deletes the only file of a log without a record, if there is one.
+    pub fn remove_empty_file(&self) -> Result<(), StoreError> {
+        let only = self.files.read().first().cloned();
+        if let Some(file) = only {
+            self.disk.remove_file(file.path())?;
+            // Before another is made: of files that do not follow each other no log is made again.
+            self.disk.sync_dir(&self.dir)?;
+            self.files.write().clear();
+        }
+        Ok(())
+    }
+
     /// Deletes the first file and takes it out of the log, if it is the one at `path`; returns whether it was. Whoever
     /// still reads its bytes keeps them. One call at a time.
     pub fn delete_first(&self, path: &Path) -> Result<bool, StoreError> {
@@ -113,6 +125,15 @@ impl CommitLog {
     pub fn read(&self, offset: i64, size: u64) -> Option<Bytes> {
         let offset = u64::try_from(offset).ok()?;
         self.file_at(offset)?.slice(offset % self.file_size, size)
+    }
+
+    /// At most `max` bytes from `at` on, without a copy; `None` if none are there. See [`crate::MessageStore::copy_from`].
+    pub fn copy_from(&self, at: u64, max: usize) -> Option<Bytes> {
+        let file = self.file_at(at)?;
+        let end = self.written.get().min(file.start() + self.file_size);
+        let len = end.checked_sub(at)?.min(max as u64);
+        let within = at - file.start();
+        (len > 0 && file.readable(within, len)).then(|| file.slice(within, len)).flatten()
     }
 
     /// The record at `offset`, without a copy; `None` if none starts there, or it is damaged, or may not be shown yet.
