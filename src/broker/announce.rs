@@ -8,7 +8,7 @@ use base::Watermark;
 use protocol::{
     Command,
     code::{self, request, response},
-    registration::{self, Register, RegisterBody, UnregisterBroker},
+    registration::{self, Register, RegisterAnswer, RegisterBody, UnregisterBroker},
     route::ClusterInfo,
     topic::{TopicTable, perm},
 };
@@ -18,7 +18,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 /// How long an answer waits for a registration before it goes out all the same.
@@ -34,6 +34,16 @@ pub struct Announcer {
     wanted: AtomicU64,
     done: Watermark,
     wake: Notify,
+    master: watch::Sender<Option<MasterAt>>,
+}
+
+/// Where a slave's master is, as a name server tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MasterAt {
+    /// Where clients reach it, `host:port`.
+    pub addr: String,
+    /// Where slaves reach it, `host:port`.
+    pub ha_addr: String,
 }
 
 impl Announcer {
@@ -45,6 +55,7 @@ impl Announcer {
             wanted: AtomicU64::new(0),
             done: Watermark::new(0),
             wake: Notify::new(),
+            master: watch::Sender::new(None),
         }
     }
 
@@ -86,12 +97,22 @@ impl Announcer {
         let (client, request) = (&self.client, &request);
         let asked = all.iter().map(|name| async move {
             let answer = client.call(name, request.clone(), me.timeout).await;
+            let master = answer.as_ref().ok().and_then(master_in);
             match check(answer) {
                 Ok(()) => tracing::debug!(name_server = name, "registered"),
                 Err(why) => tracing::warn!(name_server = name, why, "cannot register; trying again later"),
             }
+            master
         });
-        futures_util::future::join_all(asked).await;
+        // One that is not registered at present may come back: it is not forgotten before another takes its place.
+        if let Some(master) = futures_util::future::join_all(asked).await.into_iter().flatten().next() {
+            self.master.send_if_modified(|known| known.replace(master.clone()) != Some(master));
+        }
+    }
+
+    /// Where the name servers last said that this slave's master is.
+    pub fn master(&self) -> watch::Receiver<Option<MasterAt>> {
+        self.master.subscribe()
     }
 
     /// Whether there is no name server to ask.
@@ -166,6 +187,13 @@ impl Announcer {
         });
         futures_util::future::join_all(asked).await;
     }
+}
+
+/// Where the answer to a slave's registration says that the master is, if there is one.
+fn master_in(answer: &Command) -> Option<MasterAt> {
+    let told: RegisterAnswer = answer.header().ok().filter(|_| answer.code == response::SUCCESS)?;
+    let said = |addr: Option<String>| addr.filter(|addr| !addr.is_empty());
+    Some(MasterAt { addr: said(told.master_addr)?, ha_addr: said(told.ha_server_addr)? })
 }
 
 fn check(answer: Result<Command, Error>) -> Result<(), String> {

@@ -9,8 +9,10 @@ use crate::{
     derived,
     dispatch::Dispatch,
     filters::Filters,
+    follow::{self, Follower},
     groups::Groups,
     locks::Locks,
+    mirror,
     offsets::Offsets,
     pop::{self, Modes, Pops},
     rates::Rates,
@@ -96,6 +98,7 @@ pub struct Broker {
     announcer: Announcer,
     rates: Rates,
     retention: Retention,
+    follower: Option<Follower>,
     clock: Clock,
     started_ms: i64,
     /// Buffers of reads that are done, for the next ones.
@@ -127,8 +130,8 @@ impl Broker {
             .then(|| config.listen_port - 2)
             .map(|port| open(SocketAddr::new(listen.ip(), port)))
             .transpose()?;
-        let is_master = config.broker_role != BrokerRole::Slave;
-        let for_slaves = match is_master {
+        let is_slave = config.broker_role == BrokerRole::Slave;
+        let for_slaves = match !is_slave {
             true => {
                 let port = if listen.port() == 0 { 0 } else { config.ha_listen_port };
                 Some(slaves::bind(SocketAddr::new(listen.ip(), port))?)
@@ -149,14 +152,22 @@ impl Broker {
         };
         let rules = derived::topic_rules(&config);
         let store_host = derived::store_host(&config);
-        let offsets = Offsets::open(table("consumerOffset.json")).map_err(broken("consumerOffset.json"))?;
-        let transactions = Transactions::open(&store, &offsets, store_host, clock.now_ms());
+        let offsets = Offsets::open(table("consumerOffset.json"), is_slave).map_err(broken("consumerOffset.json"))?;
+        // What a slave finds in its log is for its master to act on: it must not add to the log itself.
+        let transactions = match is_slave {
+            true => Transactions::none(store_host),
+            false => Transactions::open(&store, &offsets, store_host, clock.now_ms()),
+        };
+        let pops = match is_slave {
+            true => Pops::none(&config.broker_cluster_name),
+            false => Pops::open(&config.broker_cluster_name, &store, &offsets)?,
+        };
         let broker = Arc::new(Self {
             store_host,
             topics: Topics::open(table("topics.json"), &rules, clock.clone()).map_err(broken("topics.json"))?,
             groups: Groups::open(table("subscriptionGroup.json"), config.auto_create_subscription_group, clock.clone())
                 .map_err(broken("subscriptionGroup.json"))?,
-            pops: Pops::open(&config.broker_cluster_name, &store, &offsets)?,
+            pops,
             modes: Modes::open(table("messageRequestMode.json")).map_err(broken("messageRequestMode.json"))?,
             offsets,
             slaves: Slaves::new(store.clone(), &config, clock.clone()),
@@ -169,6 +180,7 @@ impl Broker {
             announcer: Announcer::new(names.unwrap_or_default()),
             rates: Rates::default(),
             retention: Retention::default(),
+            follower: is_slave.then(|| Follower::new(store.clone(), &config)),
             started_ms: clock.now_ms(),
             spare_sends: Mutex::default(),
             tasks: Tasks::default(),
@@ -176,11 +188,18 @@ impl Broker {
             store,
             clock,
         });
-        if is_master {
-            while_away::take_offsets(&broker).await;
-            // The log may have lost what a group had read: what comes in its place is not to be skipped.
-            let end = |topic: &str, queue_id| broker.store.queue(topic, queue_id).map_or(0, |queue| queue.max_offset());
-            broker.offsets.correct_all(end);
+        // The log may have lost what a group had read: what comes in its place is not to be skipped. A slave may just lack
+        // what its master has.
+        let end = |topic: &str, queue_id| broker.store.queue(topic, queue_id).map_or(0, |queue| queue.max_offset());
+        match is_slave {
+            true => {
+                broker.groups.set_copied();
+                broker.offsets.correct_own(end);
+            }
+            false => {
+                while_away::take_offsets(&broker).await;
+                broker.offsets.correct_all(end);
+            }
         }
         let registered = broker.announcer.soon();
         if let Some(listener) = for_slaves {
@@ -223,25 +242,39 @@ impl Broker {
                 me.save_offsets().await;
             }
         });
-        let (me, shutdown) = (self.clone(), self.tasks.shutdown().clone());
-        self.tasks.spawn("revive", pop::revive(me, shutdown));
-        self.tasks.spawn("delays", delay::run(self.clone(), self.tasks.clone()));
-        let me = self.clone();
-        let period = Duration::from_millis(config.flush_delay_offset_interval_ms);
-        self.tasks.every("save delays", period, move || {
-            me.saved([("delays", me.delays.save(&me.store)), ("timers", me.timers.save(&me.store))]);
-        });
-        self.tasks.spawn("timers", timer::run(self.clone(), self.tasks.shutdown().clone()));
+        match self.follower {
+            Some(_) => self.run_as_slave(),
+            None => self.run_as_master(),
+        }
         let me = self.clone();
         self.tasks.every("note rates", RATES_PERIOD, move || me.rates.note(&me.store.stats(), me.clock.now_ms()));
         let (me, shutdown) = (self.clone(), self.tasks.shutdown().clone());
         self.tasks.spawn("retention", retention::run(me, shutdown));
-        self.tasks.spawn("transactions", transaction::run_checks(self.clone(), self.tasks.shutdown().clone()));
         let me = self.clone();
         self.tasks.every("expire clients", EXPIRY_PERIOD, move || {
             me.clients.expire(|group| me.tells_members(group));
             me.locks.forget_expired();
         });
+    }
+
+    /// What moves messages on: only a master does.
+    fn run_as_master(self: &Arc<Self>) {
+        let shutdown = self.tasks.shutdown();
+        self.tasks.spawn("revive", pop::revive(self.clone(), shutdown.clone()));
+        self.tasks.spawn("delays", delay::run(self.clone(), self.tasks.clone()));
+        let me = self.clone();
+        let period = Duration::from_millis(self.config().flush_delay_offset_interval_ms);
+        self.tasks.every("save delays", period, move || {
+            me.saved([("delays", me.delays.save(&me.store)), ("timers", me.timers.save(&me.store))]);
+        });
+        self.tasks.spawn("timers", timer::run(self.clone(), shutdown.clone()));
+        self.tasks.spawn("transactions", transaction::run_checks(self.clone(), shutdown.clone()));
+    }
+
+    fn run_as_slave(self: &Arc<Self>) {
+        let shutdown = self.tasks.shutdown();
+        self.tasks.spawn("follow the master", follow::run(self.clone(), shutdown.clone()));
+        self.tasks.spawn("copy tables", mirror::run(self.clone(), shutdown.clone()));
     }
 
     /// Stops: no new work, what is written is flushed, the name servers are told, the tables are saved.
@@ -263,18 +296,21 @@ impl Broker {
         let max_behind = u64::from(self.config().ha_slave_fallbehind_max_bytes);
         self.slaves.stop(self.store.written().get(), max_behind).await;
         self.save_offsets().await;
-        self.saved([
-            ("topics", self.topics.save()),
-            ("groups", self.groups.save()),
-            ("delays", self.delays.save(&self.store)),
-            ("timers", self.timers.save(&self.store)),
-        ]);
+        self.saved([("topics", self.topics.save()), ("groups", self.groups.save())]);
+        if self.follower.is_none() {
+            self.saved([("delays", self.delays.save(&self.store)), ("timers", self.timers.save(&self.store))]);
+        }
         self.store.close()
     }
 
     /// Saves the offsets, once what they speak for is on the disk.
     async fn save_offsets(&self) {
-        let Some((changed, end)) = self.pops.changed_offsets(&self.offsets) else { return };
+        let changed = match self.follower {
+            // What is copied is copied once this log has what it speaks for.
+            Some(_) => self.offsets.changed().map(|changed| (changed, 0)),
+            None => self.pops.changed_offsets(&self.offsets),
+        };
+        let Some((changed, end)) = changed else { return };
         if self.store.flushed().get() < end {
             self.store.request_flush();
             let flushed = tokio::time::timeout(STOP_DEADLINE, self.store.flushed().reached(end)).await;
@@ -413,6 +449,11 @@ impl Broker {
     /// What is to be deleted.
     pub fn retention(&self) -> &Retention {
         &self.retention
+    }
+
+    /// How this slave follows its master; `None` for a master.
+    pub fn follower(&self) -> Option<&Follower> {
+        self.follower.as_ref()
     }
 
     /// The clock.

@@ -10,8 +10,17 @@
 //! | `haSlaveSince_ADDR` | when the slave came, ms |
 //! | `haSlaveAckOffset_ADDR` | up to where it has acknowledged the log |
 //! | `haSlaveBehindBytes_ADDR` | how many bytes of the log it has not acknowledged |
+//!
+//! A slave of rmq says:
+//!
+//! | key | value |
+//! |---|---|
+//! | `haState` | `NO_MASTER`: none is known; `CONNECTING`; `CHECKING`: whether the logs agree; `FOLLOWING`; `REFUSED` |
+//! | `haMasterAddress` | where its master takes slaves, once known |
+//! | `haMasterMaxOffset` | up to where the master's log goes, as far as the slave knows; while `FOLLOWING` |
+//! | `haRefusal` | why it does not follow, and what helps; while `REFUSED` |
 
-use crate::{broker::Broker, config_values::BrokerRole, refusal::Refusal};
+use crate::{broker::Broker, refusal::Refusal};
 use protocol::{
     Command,
     inspect::KvTable,
@@ -54,8 +63,9 @@ pub fn runtime_info(broker: &Broker) -> Result<Command, Refusal> {
         say(&format!("scheduleMessageOffset_{level}"), format!("{next},{end}"));
     }
     say("timerCongestNum", broker.timers().count().to_string());
-    if broker.config().broker_role != BrokerRole::Slave {
-        tell_slaves(broker, stats.max_physical, &mut say);
+    match broker.follower() {
+        Some(follower) => follower.told().into_iter().for_each(|(name, value)| say(name, value)),
+        None => tell_slaves(broker, stats.max_physical, &mut say),
     }
     broker.rates().told().into_iter().for_each(|(name, rates)| say(name, rates));
     // Every request is served as it is read: there are no queues of requests, so nothing waits in one.

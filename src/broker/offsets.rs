@@ -10,6 +10,9 @@
 //! - An offset behind the end of its queue is illegal ([`Offsets::correct`]): the log lost what the group had read. It is
 //!   lowered to the end, at the start and when a reader is corrected, so that what comes there next is not skipped.
 //!
+//! At a slave the table is a copy of its master's ([`Offsets::copy`]), but for what groups commit at this slave while it is
+//! further than what the master knows: a master that comes back asks its slaves for that.
+//!
 //! Apache RocketMQ 4.9.8 stores whatever comes, with a line in its log; resets that wait for a pull are those of 5.x.
 //!
 //! Source: `ConsumerOffsetManager` of Apache RocketMQ: `{"offsetTable":{"TOPIC@GROUP":{queueId:offset}}}`.
@@ -30,7 +33,7 @@ const SEPARATOR: char = '@';
 type Table = HashMap<String, HashMap<String, BTreeMap<i32, Progress>>>;
 
 /// How far a group is in a queue.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Progress {
     /// Next index to consume, once it was said.
     offset: Option<i64>,
@@ -38,6 +41,8 @@ struct Progress {
     reader: Option<u64>,
     /// The offset was set by the broker, and no pull has heard of it yet.
     reset: bool,
+    /// The offset was committed at this slave, and the master has not been as far since.
+    own: bool,
 }
 
 /// A queue, as a group reads it.
@@ -57,6 +62,8 @@ pub struct Offsets {
     /// How many resets there were: for pulls that wait.
     resets: Watermark,
     dirty: AtomicBool,
+    /// The table is a slave's.
+    copied: bool,
     file: DurableFile,
 }
 
@@ -66,25 +73,65 @@ pub struct Offsets {
 pub struct OffsetTable {
     /// `topic@group` → queue → next index to consume.
     pub offset_table: BTreeMap<String, BTreeMap<i32, i64>>,
+    /// At a slave, and not in Apache's file: `topic@group` → queues whose offset was committed at this slave and is
+    /// further than the master's.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub committed_here: BTreeMap<String, Vec<i32>>,
 }
 
 impl Offsets {
-    /// Reads the table from `file`.
+    /// Reads the table from `file`; `copied` says that it is a slave's.
     ///
     /// # Errors
     /// If the file is there but neither it nor its `.bak` can be read.
-    pub fn open(file: DurableFile) -> io::Result<Self> {
+    pub fn open(file: DurableFile, copied: bool) -> io::Result<Self> {
         let saved: OffsetTable =
             file.read(|text| loose_json::from_slice(text).map_err(io::Error::other))?.unwrap_or_default();
         let mut table = Table::new();
         for (key, queues) in saved.offset_table {
             if let Some((topic, group)) = key.split_once(SEPARATOR) {
-                let at = |(queue_id, offset)| (queue_id, Progress { offset: Some(offset), ..Progress::default() });
+                let own = saved.committed_here.get(&key).filter(|_| copied);
+                let own = |queue_id| own.is_some_and(|own| own.contains(&queue_id));
+                let at = |(queue_id, offset)| {
+                    (queue_id, Progress { offset: Some(offset), own: own(queue_id), ..Progress::default() })
+                };
                 let queues = queues.into_iter().map(at).collect();
                 table.entry(topic.to_owned()).or_default().insert(group.to_owned(), queues);
             }
         }
-        Ok(Self { table: Mutex::new(table), resets: Watermark::new(0), dirty: AtomicBool::new(false), file })
+        let (table, resets, dirty) = (Mutex::new(table), Watermark::new(0), AtomicBool::new(false));
+        Ok(Self { table, resets, dirty, copied, file })
+    }
+
+    /// Takes over the table of this slave's master. What groups committed here stays where it is further.
+    pub fn copy(&self, masters: OffsetTable) {
+        let mut new = Table::new();
+        for (key, queues) in masters.offset_table {
+            let Some((topic, group)) = key.split_once(SEPARATOR) else { continue };
+            let queues = queues.into_iter().filter(|(queue_id, offset)| *queue_id >= 0 && *offset >= 0);
+            let at = |(queue_id, offset)| (queue_id, Progress { offset: Some(offset), ..Progress::default() });
+            new.entry(topic.to_owned()).or_default().insert(group.to_owned(), queues.map(at).collect());
+        }
+        let mut table = self.table.lock();
+        for (topic, groups) in table.iter() {
+            for (group, queues) in groups {
+                for (queue_id, own) in queues.iter().filter(|(_, progress)| progress.own) {
+                    let place = Place { topic, group, queue_id: *queue_id };
+                    if let Some(masters) = progress(&mut new, &place).filter(|masters| masters.offset < own.offset) {
+                        *masters = *own;
+                    }
+                }
+            }
+        }
+        if *table != new {
+            *table = new;
+            self.dirty.store(true, Ordering::Release);
+        }
+    }
+
+    /// Lowers what groups committed at this slave to the ends of their queues: what lay behind was cut off, or lost.
+    pub fn correct_own(&self, end: impl Fn(&str, i32) -> i64) {
+        self.correct_those(|progress| progress.own, end);
     }
 
     /// The next index `group` will consume, if it ever said so.
@@ -184,9 +231,13 @@ impl Offsets {
 
     /// As [`Offsets::correct`] for all of them. `end` says for topic and queue where the queue ends.
     pub fn correct_all(&self, end: impl Fn(&str, i32) -> i64) {
+        self.correct_those(|_| true, end);
+    }
+
+    fn correct_those(&self, are: impl Fn(&Progress) -> bool, end: impl Fn(&str, i32) -> i64) {
         for (topic, groups) in self.table.lock().iter_mut() {
             for (group, queues) in groups {
-                for (queue_id, progress) in queues {
+                for (queue_id, progress) in queues.iter_mut().filter(|(_, progress)| are(progress)) {
                     self.lower(progress, end(topic, *queue_id), &Place { topic, group, queue_id: *queue_id });
                 }
             }
@@ -229,6 +280,7 @@ impl Offsets {
 
     fn set(&self, progress: &mut Progress, offset: i64) {
         progress.offset = Some(offset);
+        progress.own = self.copied;
         self.dirty.store(true, Ordering::Release);
     }
 
@@ -270,14 +322,22 @@ impl Offsets {
     /// The whole table.
     pub fn snapshot(&self) -> OffsetTable {
         let table = self.table.lock();
-        let keyed = table.iter().flat_map(|(topic, groups)| {
-            groups.iter().filter_map(move |(group, queues)| {
+        let mut told = OffsetTable::default();
+        for (topic, groups) in table.iter() {
+            for (group, queues) in groups {
                 let said = |(id, progress): (&i32, &Progress)| Some((*id, progress.offset?));
-                let queues: BTreeMap<_, _> = queues.iter().filter_map(said).collect();
-                (!queues.is_empty()).then(|| (format!("{topic}{SEPARATOR}{group}"), queues))
-            })
-        });
-        OffsetTable { offset_table: keyed.collect() }
+                let said: BTreeMap<_, _> = queues.iter().filter_map(said).collect();
+                let own: Vec<_> = queues.iter().filter(|(_, progress)| progress.own).map(|(id, _)| *id).collect();
+                let key = format!("{topic}{SEPARATOR}{group}");
+                if !own.is_empty() {
+                    told.committed_here.insert(key.clone(), own);
+                }
+                if !said.is_empty() {
+                    told.offset_table.insert(key, said);
+                }
+            }
+        }
+        told
     }
 
     /// Writes the table to its file if it has changed since.
@@ -328,89 +388,4 @@ fn progress<'a>(table: &'a mut Table, place: &Place<'_>) -> Option<&'a mut Progr
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn offsets_are_kept_and_apaches_file_is_read() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("consumerOffset.json");
-        base::durable::write(&path, b"{\n\t\"offsetTable\":{\n\t\t\"T@G\":{0:5,1:7\n\t\t}\n\t}\n}").unwrap();
-        let offsets = Offsets::open(path.clone().into()).unwrap();
-        assert_eq!(offsets.get("T", "G", 1), Some(7));
-        offsets.commit("T", "G", 1, 9);
-        offsets.commit("T", "G", 2, -1);
-        offsets.commit("%RETRY%G", "G", 0, 1);
-        offsets.save().unwrap();
-        let again = Offsets::open(path.into()).unwrap();
-        assert_eq!((again.get("T", "G", 1), again.get("T", "G", 2)), (Some(9), None));
-        assert_eq!(again.get("%RETRY%G", "G", 0), Some(1));
-        again.forget_group("G");
-        assert_eq!(again.get("T", "G", 1), None);
-    }
-
-    const PLACE: Place<'_> = Place { topic: "T", group: "G", queue_id: 0 };
-
-    fn empty(dir: &tempfile::TempDir) -> Offsets {
-        Offsets::open(dir.path().join("consumerOffset.json").into()).unwrap()
-    }
-
-    #[test]
-    fn a_pull_never_lowers_an_offset_and_who_means_it_does() {
-        let dir = tempfile::tempdir().unwrap();
-        let offsets = empty(&dir);
-        let now = || offsets.get("T", "G", 0);
-        let (one, two, tool) = (1, 2, 3);
-        let report = |offset, from| offsets.report(PLACE, offset, from, |who| who != tool).is_ok();
-        assert_eq!(offsets.pulled(PLACE, Some(one), None), None);
-        assert_eq!((now(), offsets.snapshot().offset_table.len()), (None, 0), "who reads is no offset");
-        offsets.pulled(PLACE, Some(one), Some(7));
-        offsets.pulled(PLACE, Some(one), Some(5));
-        assert_eq!(now(), Some(7));
-        assert!(report(5, one), "a seek of whoever reads it");
-        assert_eq!(now(), Some(5));
-        offsets.pulled(PLACE, Some(two), Some(9));
-        assert!(!report(6, one), "the late word of who read it before");
-        assert_eq!(now(), Some(9));
-        assert!(report(9, one) && report(10, one), "which may still be further");
-        assert!(report(2, tool), "a tool is no member");
-        assert_eq!(now(), Some(2));
-    }
-
-    #[test]
-    fn a_reset_counts_until_a_pull_has_heard_of_it() {
-        let dir = tempfile::tempdir().unwrap();
-        let offsets = empty(&dir);
-        let report = |offset, member| offsets.report(PLACE, offset, 1, |_| member).is_ok();
-        offsets.commit("T", "G", 0, 50);
-        offsets.reset(PLACE, 10);
-        assert_eq!((offsets.get("T", "G", 0), offsets.resets().get()), (Some(10), 1));
-        assert!(!report(60, true));
-        assert_eq!(offsets.pulled(PLACE, Some(1), Some(60)), Some(10));
-        assert_eq!(offsets.get("T", "G", 0), Some(10));
-        assert_eq!(offsets.pulled(PLACE, Some(1), Some(11)), None);
-        assert_eq!(offsets.get("T", "G", 0), Some(11));
-        offsets.reset(PLACE, 20);
-        assert!(report(30, false), "a tool that sets it anew");
-        assert_eq!(offsets.pulled(PLACE, None, None), None);
-        assert_eq!(offsets.get("T", "G", 0), Some(30));
-    }
-
-    #[test]
-    fn an_offset_behind_the_end_of_its_queue_is_lowered_to_it() {
-        let dir = tempfile::tempdir().unwrap();
-        let offsets = empty(&dir);
-        offsets.commit("T", "G", 0, 9);
-        offsets.save().unwrap();
-        offsets.correct(PLACE, || 9);
-        assert_eq!(offsets.get("T", "G", 0), Some(9));
-        offsets.correct(PLACE, || 8);
-        offsets.correct(Place { queue_id: 1, ..PLACE }, || 8);
-        assert_eq!((offsets.get("T", "G", 0), offsets.get("T", "G", 1)), (Some(8), None));
-        offsets.commit("U", "G", 3, 100);
-        offsets.correct_all(|topic, queue| if (topic, queue) == ("U", 3) { 40 } else { 8 });
-        offsets.save().unwrap();
-        let again = empty(&dir);
-        assert_eq!((again.get("T", "G", 0), again.get("U", "G", 3)), (Some(8), Some(40)));
-    }
-}
+mod tests;

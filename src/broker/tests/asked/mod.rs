@@ -36,14 +36,25 @@ impl Asked {
     }
 
     pub async fn start_in(dir: tempfile::TempDir, clock: Clock, set: impl FnOnce(&mut BrokerConfig)) -> Self {
-        Self::start_on(Disk::default(), None, dir, clock, set).await
+        Self::start_known(dir, clock, None, set).await
     }
 
-    pub async fn start_on(
-        disk: Disk,
-        names: Option<Names>,
+    /// The same with name servers.
+    pub async fn start_known(
         dir: tempfile::TempDir,
         clock: Clock,
+        names: Option<Names>,
+        set: impl FnOnce(&mut BrokerConfig),
+    ) -> Self {
+        Self::start_on(Disk::default(), dir, clock, names, set).await
+    }
+
+    /// The same on this disk.
+    pub async fn start_on(
+        disk: Disk,
+        dir: tempfile::TempDir,
+        clock: Clock,
+        names: Option<Names>,
         set: impl FnOnce(&mut BrokerConfig),
     ) -> Self {
         let mut config = small(dir.path());
@@ -65,11 +76,17 @@ impl Asked {
 
     /// What a kill of the process would leave, as a broker of its own finds it.
     pub async fn killed(self, set: impl FnOnce(&mut BrokerConfig)) -> Self {
+        let clock = self.clock.clone();
+        let left = self.kill().await;
+        Self::start_in(left, clock, set).await
+    }
+
+    /// What a kill of the process would leave.
+    pub async fn kill(self) -> tempfile::TempDir {
         let left = tempfile::tempdir().expect("a temporary folder");
         copy(self.dir.path(), left.path());
-        let clock = self.clock.clone();
         self.stop().await;
-        Self::start_in(left, clock, set).await
+        left
     }
 
     pub fn dir(&self) -> &Path {
