@@ -242,6 +242,10 @@ async fn keep_following(broker: &Broker, follower: &Follower) {
     let mut pause = Duration::ZERO;
     // What was last said of why it fails: nobody needs to read it every second.
     let mut said = String::new();
+    if !broker.announcer().is_alone() {
+        // The first registration tells.
+        broker.announcer().known(1).await;
+    }
     loop {
         let master = place_of(broker, told.borrow_and_update().as_ref());
         let known = std::mem::replace(&mut follower.state.lock().master, master.clone());

@@ -36,25 +36,14 @@ impl Asked {
     }
 
     pub async fn start_in(dir: tempfile::TempDir, clock: Clock, set: impl FnOnce(&mut BrokerConfig)) -> Self {
-        Self::start_known(dir, clock, None, set).await
+        Self::start_on(Disk::default(), None, dir, clock, set).await
     }
 
-    /// The same with name servers.
-    pub async fn start_known(
-        dir: tempfile::TempDir,
-        clock: Clock,
-        names: Option<Names>,
-        set: impl FnOnce(&mut BrokerConfig),
-    ) -> Self {
-        Self::start_on(Disk::default(), dir, clock, names, set).await
-    }
-
-    /// The same on this disk.
     pub async fn start_on(
         disk: Disk,
+        names: Option<Names>,
         dir: tempfile::TempDir,
         clock: Clock,
-        names: Option<Names>,
         set: impl FnOnce(&mut BrokerConfig),
     ) -> Self {
         let mut config = small(dir.path());

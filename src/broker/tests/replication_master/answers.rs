@@ -63,7 +63,7 @@ impl Tap for Trouble {
 /// A master that waits for slaves and for this disk.
 async fn on(disk: Arc<Trouble>, set: impl FnOnce(&mut BrokerConfig)) -> Asked {
     let dir = tempfile::tempdir().expect("a temporary folder");
-    Asked::start_on(Disk::with_tap(disk), dir, Clock::manual(BEGIN_MS), None, |config| {
+    Asked::start_on(Disk::with_tap(disk), None, dir, Clock::manual(BEGIN_MS), |config| {
         config.broker_role = BrokerRole::SyncMaster;
         config.flush_disk_type = FlushDiskType::Sync;
         set(config);

@@ -43,7 +43,7 @@ async fn whom_the_name_servers_know_under_the_brokers_name_is_no_stranger() {
         told.knows(MASTER_ID, SocketAddr::new(outer, 1));
         let names = Names::parse(&told.listen().await.to_string()).expect("an address");
         let dir = tempfile::tempdir().expect("a temporary folder");
-        let asked = Asked::start_known(dir, Clock::manual(BEGIN_MS), Some(names), |config| {
+        let asked = Asked::start_on(Disk::default(), Some(names), dir, Clock::manual(BEGIN_MS), |config| {
             config.broker_name = "broker-a".to_owned();
         })
         .await;
