@@ -27,16 +27,31 @@ impl Default for ReplicationLimits {
 }
 
 /// The ends of a log.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Ends {
     min: i64,
     max: i64,
+    /// What keeps a slave from following, if it says.
+    hindered: Option<(Level, String)>,
 }
 
 impl Ends {
     fn of(info: &Info) -> Option<Self> {
         let number = |key| info.get(key).and_then(|text| text.trim().parse::<i64>().ok());
-        Some(Self { min: number("commitLogMinOffset")?, max: number("commitLogMaxOffset")? })
+        let (min, max) = (number("commitLogMinOffset")?, number("commitLogMaxOffset")?);
+        Some(Self { min, max, hindered: hindered(info) })
+    }
+}
+
+/// What a slave of rmq says of its connection; Apache's slaves say nothing.
+fn hindered(info: &Info) -> Option<(Level, String)> {
+    if let Some(why) = info.get("haRefusal") {
+        return Some((Level::Critical, format!("does not follow its master: {why}")));
+    }
+    match info.get("haState")?.as_str() {
+        "FOLLOWING" => None,
+        "CHECKING" => Some((Level::Warning, "compares its log with its master's".to_owned())),
+        state => Some((Level::Critical, format!("does not follow its master: {state}"))),
     }
 }
 
@@ -117,7 +132,7 @@ fn judge(groups: &BTreeMap<String, Group>, limits: &ReplicationLimits) -> Health
         }
         for (slave, ends) in slaves {
             let (finding, lacks) = match ends {
-                Ok(ends) => compare(slave, *ends, *first, *last, limits),
+                Ok(ends) => compare(slave, ends, first, last, limits),
                 Err(finding) => (finding.clone(), None),
             };
             health.findings.push(finding);
@@ -130,9 +145,9 @@ fn judge(groups: &BTreeMap<String, Group>, limits: &ReplicationLimits) -> Health
 /// A slave's log beside its master's, and how many bytes it lacks.
 fn compare(
     slave: &BrokerRef,
-    ends: Ends,
-    first: Ends,
-    last: Ends,
+    ends: &Ends,
+    first: &Ends,
+    last: &Ends,
     limits: &ReplicationLimits,
 ) -> (Finding, Option<i64>) {
     let critical = |says: String| Finding::bad(Level::Critical, SLAVE, slave, says);
@@ -152,6 +167,10 @@ fn compare(
             ends.max, first.min
         );
         return (critical(says), Some(first.max - ends.max));
+    }
+    let over = u64::try_from(lacks).is_ok_and(|lacks| lacks > limits.max_lag);
+    if let Some((level, says)) = ends.hindered.as_ref().filter(|(level, _)| !over || *level == Level::Critical) {
+        return (Finding::bad(*level, SLAVE, slave, says.as_str()), Some(lacks));
     }
     let finding = match u64::try_from(lacks) {
         Ok(0) => Finding::ok(slave, "has all that its master has"),
@@ -177,7 +196,7 @@ mod tests {
     }
 
     fn ends(min: i64, max: i64) -> Told {
-        Ok(Ends { min, max })
+        Ok(Ends { min, max, hindered: None })
     }
 
     /// The verdict on a master and the slaves 1, 2, …
@@ -222,6 +241,28 @@ mod tests {
         let (_, behind) = says(ends(0, 39)).expect("it is behind");
         assert!(behind.contains("never catch up") && behind.contains("empty its store"), "{behind}");
         assert_eq!(says(ends(0, 100)), None);
+    }
+
+    #[test]
+    fn a_slave_that_does_not_follow_is_told_with_its_reason() {
+        let told = |more: &[(&str, &str)]| {
+            let ends = [("commitLogMinOffset", "0"), ("commitLogMaxOffset", "90")];
+            let info = ends.iter().chain(more).map(|(key, value)| (key.to_string(), value.to_string())).collect();
+            let told = Ok(Ends::of(&info).expect("both ends are told"));
+            let health = verdict(ends_of(100), ends_of(100), vec![told], ReplicationLimits::default());
+            (health.level(), health.findings[0].says.clone())
+        };
+        assert_eq!(told(&[]), (Fine, "lacks 10 bytes".to_owned()), "as Apache's slaves");
+        assert_eq!(told(&[("haState", "FOLLOWING")]).0, Fine);
+        assert_eq!(told(&[("haState", "CHECKING")]).0, Level::Warning);
+        let (level, says) = told(&[("haState", "CONNECTING")]);
+        assert_eq!((level, says.as_str()), (Critical, "does not follow its master: CONNECTING"));
+        let (level, says) = told(&[("haState", "REFUSED"), ("haRefusal", "the logs part at 7")]);
+        assert_eq!((level, says.as_str()), (Critical, "does not follow its master: the logs part at 7"));
+    }
+
+    fn ends_of(max: i64) -> Told {
+        ends(0, max)
     }
 
     #[test]
