@@ -4,7 +4,7 @@ use crate::{
     failure::{Failure, Kind},
     log, server,
 };
-use ::broker::{Broker, config::BrokerConfig};
+use ::broker::{Broker, Cut, config::BrokerConfig};
 use std::{path::PathBuf, sync::Arc};
 
 /// Run a broker, which keeps the messages
@@ -93,26 +93,56 @@ pub fn run(arguments: Arguments, log_level: Option<log::Level>) -> Result<(), Fa
         return server::print(config.print().into_iter().filter(|(key, _)| IMPORTANT.contains(&key.as_str())));
     }
     let names_at = config.namesrv_addr.clone().or_else(|| config.address_server_url());
-    let names = names_at
-        .as_deref()
-        .map(remoting::Names::parse)
-        .transpose()
-        .map_err(|error| Failure::new(Kind::Usage, error))?;
     let name = config.broker_name.clone();
-    let disk = disk()?;
+    let start = Start { config, names_at: names_at.clone(), disk: disk()? };
+    // A mistake in the list is told before anything is opened.
+    start.names()?;
     server::run(
         log_level,
         &notices,
-        async {
-            let broker = Broker::start(config, names, base::Clock::System, &disk).await;
-            broker.map_err(|error| Failure::new(Kind::Failed, error))
-        },
+        start.start(),
         |broker: &Arc<Broker>| boot_line(&name, &broker.advertised().to_string(), names_at.as_deref()),
-        async |broker: Arc<Broker>| {
-            let stopped = broker.stop().await;
-            stopped.map_err(|error| Failure::new(Kind::Failed, format!("the stop was not clean: {error}")))
+        async |broker: &mut Arc<Broker>| loop {
+            let cut = broker.must_be_cut().await;
+            match start.start_again(broker, cut).await {
+                Ok(again) => *broker = again,
+                Err(failure) => return failure,
+            }
         },
+        async |broker: Arc<Broker>| stop(&broker).await,
     )
+}
+
+/// All that a broker is started from.
+struct Start {
+    config: BrokerConfig,
+    names_at: Option<String>,
+    disk: base::Disk,
+}
+
+impl Start {
+    fn names(&self) -> Result<Option<remoting::Names>, Failure> {
+        let names = self.names_at.as_deref().map(remoting::Names::parse).transpose();
+        names.map_err(|error| Failure::new(Kind::Usage, error))
+    }
+
+    async fn start(&self) -> Result<Arc<Broker>, Failure> {
+        let broker = Broker::start(self.config.clone(), self.names()?, base::Clock::System, &self.disk).await;
+        broker.map_err(|error| Failure::new(Kind::Failed, error))
+    }
+
+    /// Stops a slave that has what its master never had, cuts that off its log, and starts it again.
+    async fn start_again(&self, broker: &Broker, cut: Cut) -> Result<Arc<Broker>, Failure> {
+        stop(broker).await?;
+        let failed = |error| Failure::new(Kind::Failed, format!("the slave's log could not be cut: {error}"));
+        Broker::cut(&self.config, &self.disk, cut).map_err(failed)?;
+        self.start().await
+    }
+}
+
+async fn stop(broker: &Broker) -> Result<(), Failure> {
+    let stopped = broker.stop().await;
+    stopped.map_err(|error| Failure::new(Kind::Failed, format!("the stop was not clean: {error}")))
 }
 
 /// The file system; in builds for tests with what a test plants there.

@@ -54,6 +54,7 @@ pub fn run(arguments: Arguments, log_level: Option<log::Level>) -> Result<(), Fa
         &notices,
         async { NameServer::start(config, listen).await.map_err(|error| Failure::new(Kind::Failed, error)) },
         |_| "The Name Server boot success. serializeType=JSON".to_owned(),
+        async |_| std::future::pending().await,
         async |server: NameServer| {
             server.stop().await;
             Ok(())

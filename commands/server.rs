@@ -29,14 +29,16 @@ pub fn print(settings: impl IntoIterator<Item = (String, String)>) -> Result<(),
 }
 
 /// Logs what was noticed in the settings, runs `start`, says `started`, and runs until a signal comes; then `stop`s.
+/// `meanwhile` is what is to be done with it while it runs; it ends only with an error, which ends the server.
 ///
 /// # Errors
-/// If it does not start, or not stop as it should.
+/// If it does not start, not go on, or not stop as it should.
 pub fn run<S>(
     log_level: Option<log::Level>,
     notices: &[base::given::Notice],
     start: impl Future<Output = Result<S, Failure>>,
     started: impl FnOnce(&S) -> String,
+    meanwhile: impl AsyncFnOnce(&mut S) -> Failure,
     stop: impl AsyncFnOnce(S) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     log::begin(log_level, log::Level::SERVER);
@@ -51,7 +53,7 @@ pub fn run<S>(
     let outcome = runtime.block_on(async {
         // Before the start, so that a stop asked for meanwhile is one too.
         let mut signals = Signals::listen()?;
-        let server = tokio::select! {
+        let mut server = tokio::select! {
             server = start => server?,
             name = signals.next() => {
                 tracing::info!("{name} before the start was complete");
@@ -60,7 +62,10 @@ pub fn run<S>(
         };
         // The words scripts wait for. That nobody reads them does not stop a server.
         let _ = output::print(started(&server));
-        let name = signals.next().await;
+        let name = tokio::select! {
+            failure = meanwhile(&mut server) => return Err(failure),
+            name = signals.next() => name,
+        };
         tracing::info!("{name}: stopping");
         tokio::select! {
             stopped = stop(server) => {

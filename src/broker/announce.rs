@@ -8,15 +8,17 @@ use base::Watermark;
 use protocol::{
     Command,
     code::{self, request, response},
-    registration::{self, Register, RegisterBody, UnregisterBroker},
+    registration::{self, Register, RegisterAnswer, RegisterBody, UnregisterBroker},
+    route::ClusterInfo,
     topic::{TopicTable, perm},
 };
 use remoting::{Client, Error, Names, client::NoService};
 use std::{
+    collections::BTreeMap,
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 /// How long an answer waits for a registration before it goes out all the same.
@@ -32,6 +34,16 @@ pub struct Announcer {
     wanted: AtomicU64,
     done: Watermark,
     wake: Notify,
+    master: watch::Sender<Option<MasterAt>>,
+}
+
+/// Where a slave's master is, as a name server tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MasterAt {
+    /// Where clients reach it, `host:port`.
+    pub addr: String,
+    /// Where slaves reach it, `host:port`.
+    pub ha_addr: String,
 }
 
 impl Announcer {
@@ -43,6 +55,7 @@ impl Announcer {
             wanted: AtomicU64::new(0),
             done: Watermark::new(0),
             wake: Notify::new(),
+            master: watch::Sender::new(None),
         }
     }
 
@@ -84,12 +97,22 @@ impl Announcer {
         let (client, request) = (&self.client, &request);
         let asked = all.iter().map(|name| async move {
             let answer = client.call(name, request.clone(), me.timeout).await;
+            let master = answer.as_ref().ok().and_then(master_in);
             match check(answer) {
                 Ok(()) => tracing::debug!(name_server = name, "registered"),
                 Err(why) => tracing::warn!(name_server = name, why, "cannot register; trying again later"),
             }
+            master
         });
-        futures_util::future::join_all(asked).await;
+        // One that is not registered at present may come back: it is not forgotten before another takes its place.
+        if let Some(master) = futures_util::future::join_all(asked).await.into_iter().flatten().next() {
+            self.master.send_if_modified(|known| known.replace(master.clone()) != Some(master));
+        }
+    }
+
+    /// Where the name servers last said that this slave's master is.
+    pub fn master(&self) -> watch::Receiver<Option<MasterAt>> {
+        self.master.subscribe()
     }
 
     /// Whether there is no name server to ask.
@@ -100,12 +123,50 @@ impl Announcer {
     /// Asks the name servers, one after another; the first good answer.
     pub async fn ask(&self, request: Command) -> Option<Command> {
         for name in self.names.all().iter() {
-            match self.client.call(name, request.clone(), ASK_TIMEOUT).await {
-                Ok(answer) if answer.code == response::SUCCESS => return Some(answer),
-                other => tracing::debug!(name_server = name, why = ?check(other), "no answer"),
+            let answer = self.ask_server(name, request.clone(), ASK_TIMEOUT).await;
+            if answer.is_some() {
+                return answer;
             }
         }
         None
+    }
+
+    /// Whether there are no name servers, and will be none.
+    pub fn is_without_names(&self) -> bool {
+        !self.names.is_dynamic() && self.is_alone()
+    }
+
+    /// Where the name servers know brokers of a name: id → `host:port`, of all their answers together. `None` if none
+    /// of them answers.
+    pub async fn brokers_named(&self, name: &str) -> Option<BTreeMap<i64, String>> {
+        if self.is_alone() && self.names.is_dynamic() {
+            // If it fails, the next round of registrations says so.
+            let _ = self.names.refresh().await;
+        }
+        let all = self.names.all();
+        let asked = all
+            .iter()
+            .map(|addr| self.ask_server(addr, Command::request(request::GET_BROKER_CLUSTER_INFO), ASK_TIMEOUT));
+        let mut answers = futures_util::future::join_all(asked).await.into_iter().flatten().peekable();
+        answers.peek()?;
+        let infos = answers.filter_map(|answer| answer.json::<ClusterInfo>().ok());
+        Some(
+            infos
+                .filter_map(|mut info| info.broker_addr_table.remove(name))
+                .flat_map(|found| found.broker_addrs)
+                .collect(),
+        )
+    }
+
+    /// Asks one server; a good answer.
+    pub async fn ask_server(&self, addr: &str, request: Command, timeout: Duration) -> Option<Command> {
+        match self.client.call(addr, request, timeout).await {
+            Ok(answer) if answer.code == response::SUCCESS => Some(answer),
+            other => {
+                tracing::debug!(server = addr, why = ?check(other), "no answer");
+                None
+            }
+        }
     }
 
     /// Takes this broker off every name server, as far as they can be reached.
@@ -126,6 +187,13 @@ impl Announcer {
         });
         futures_util::future::join_all(asked).await;
     }
+}
+
+/// Where the answer to a slave's registration says that the master is, if there is one.
+fn master_in(answer: &Command) -> Option<MasterAt> {
+    let told: RegisterAnswer = answer.header().ok().filter(|_| answer.code == response::SUCCESS)?;
+    let said = |addr: Option<String>| addr.filter(|addr| !addr.is_empty());
+    Some(MasterAt { addr: said(told.master_addr)?, ha_addr: said(told.ha_server_addr)? })
 }
 
 fn check(answer: Result<Command, Error>) -> Result<(), String> {

@@ -4,20 +4,25 @@ use crate::{
     announce::{Announcement, Announcer},
     clients::Clients,
     config::BrokerConfig,
-    config_values,
+    config_values::BrokerRole,
     delay::{self, Delays},
+    derived,
     dispatch::Dispatch,
     filters::Filters,
+    follow::{self, Follower},
     groups::Groups,
     locks::Locks,
+    mirror,
     offsets::Offsets,
     pop::{self, Modes, Pops},
     rates::Rates,
     retention::{self, Retention},
     send::Sends,
+    slaves::{self, Slaves},
     timer::{self, Timers},
-    topics::{TopicRules, Topics},
+    topics::Topics,
     transaction::{self, Transactions},
+    while_away,
 };
 use arc_swap::ArcSwap;
 use base::{Clock, Disk, Tasks, durable::DurableFile};
@@ -26,11 +31,11 @@ use protocol::record::NewRecord;
 use remoting::{Limits, Names, server};
 use std::{
     io,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{Ipv4Addr, SocketAddr},
     sync::Arc,
     time::Duration,
 };
-use store::{FlushDiskType, MessageStore, Placed, StoreConfig, StoreError};
+use store::{MessageStore, Placed, StoreError};
 
 /// How often silent clients are looked for.
 const EXPIRY_PERIOD: Duration = Duration::from_secs(10);
@@ -53,6 +58,16 @@ pub enum StartError {
         /// What is wrong with it.
         source: io::Error,
     },
+    /// The port for slaves cannot be opened.
+    #[error(
+        "cannot listen on {addr} for slaves: {source}; set another listenPort: haListenPort is always the next one above it"
+    )]
+    ListenForSlaves {
+        /// Where.
+        addr: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A port cannot be opened.
     #[error("cannot listen on {addr}: {source}; set another listenPort")]
     Listen {
@@ -71,6 +86,7 @@ pub struct Broker {
     topics: Topics,
     groups: Groups,
     offsets: Offsets,
+    slaves: Slaves,
     transactions: Transactions,
     pops: Pops,
     modes: Modes,
@@ -82,6 +98,7 @@ pub struct Broker {
     announcer: Announcer,
     rates: Rates,
     retention: Retention,
+    follower: Option<Follower>,
     clock: Clock,
     started_ms: i64,
     /// Buffers of reads that are done, for the next ones.
@@ -113,7 +130,18 @@ impl Broker {
             .then(|| config.listen_port - 2)
             .map(|port| open(SocketAddr::new(listen.ip(), port)))
             .transpose()?;
-        let store_config = store_config(&config, disk);
+        let is_slave = config.broker_role == BrokerRole::Slave;
+        let for_slaves = match !is_slave {
+            true => {
+                let port = if listen.port() == 0 { 0 } else { config.ha_listen_port };
+                Some(slaves::bind(SocketAddr::new(listen.ip(), port))?)
+            }
+            false => None,
+        };
+        if let Some(bound) = for_slaves.as_ref().and_then(|listener| listener.local_addr().ok()) {
+            config.ha_listen_port = bound.port();
+        }
+        let store_config = derived::store_config(&config, disk);
         let levels_ms = store_config.delay_levels_ms()?;
         let store = MessageStore::open(store_config, clock.clone())?;
         store.check_space(retention::refuse_over(&config));
@@ -122,18 +150,27 @@ impl Broker {
             let file = table(name).path().display().to_string();
             move |source| StartError::Table { file, source }
         };
-        let rules = topic_rules(&config);
-        let store_host = store_host(&config);
-        let offsets = Offsets::open(table("consumerOffset.json")).map_err(broken("consumerOffset.json"))?;
-        let transactions = Transactions::open(&store, &offsets, store_host, clock.now_ms());
+        let rules = derived::topic_rules(&config);
+        let store_host = derived::store_host(&config);
+        let offsets = Offsets::open(table("consumerOffset.json"), is_slave).map_err(broken("consumerOffset.json"))?;
+        // What a slave finds in its log is for its master to act on: it must not add to the log itself.
+        let transactions = match is_slave {
+            true => Transactions::none(store_host),
+            false => Transactions::open(&store, &offsets, store_host, clock.now_ms()),
+        };
+        let pops = match is_slave {
+            true => Pops::none(&config.broker_cluster_name),
+            false => Pops::open(&config.broker_cluster_name, &store, &offsets)?,
+        };
         let broker = Arc::new(Self {
             store_host,
             topics: Topics::open(table("topics.json"), &rules, clock.clone()).map_err(broken("topics.json"))?,
             groups: Groups::open(table("subscriptionGroup.json"), config.auto_create_subscription_group, clock.clone())
                 .map_err(broken("subscriptionGroup.json"))?,
-            pops: Pops::open(&config.broker_cluster_name, &store, &offsets)?,
+            pops,
             modes: Modes::open(table("messageRequestMode.json")).map_err(broken("messageRequestMode.json"))?,
             offsets,
+            slaves: Slaves::new(store.clone(), &config, clock.clone()),
             transactions,
             delays: Delays::open(table("delayOffset.json"), levels_ms).map_err(broken("delayOffset.json"))?,
             timers: Timers::open(table("timerProgress.json")).map_err(broken("timerProgress.json"))?,
@@ -143,6 +180,7 @@ impl Broker {
             announcer: Announcer::new(names.unwrap_or_default()),
             rates: Rates::default(),
             retention: Retention::default(),
+            follower: is_slave.then(|| Follower::new(store.clone(), &config)),
             started_ms: clock.now_ms(),
             spare_sends: Mutex::default(),
             tasks: Tasks::default(),
@@ -150,12 +188,23 @@ impl Broker {
             store,
             clock,
         });
-        if broker.config().broker_role != config_values::BrokerRole::Slave {
-            // The log may have lost what a group had read: what comes in its place is not to be skipped.
-            let end = |topic: &str, queue_id| broker.store.queue(topic, queue_id).map_or(0, |queue| queue.max_offset());
-            broker.offsets.correct_all(end);
+        // The log may have lost what a group had read: what comes in its place is not to be skipped. A slave may just lack
+        // what its master has.
+        let end = |topic: &str, queue_id| broker.store.queue(topic, queue_id).map_or(0, |queue| queue.max_offset());
+        match is_slave {
+            true => {
+                broker.groups.set_copied();
+                broker.offsets.correct_own(end);
+            }
+            false => {
+                while_away::take_offsets(&broker).await;
+                broker.offsets.correct_all(end);
+            }
         }
         let registered = broker.announcer.soon();
+        if let Some(listener) = for_slaves {
+            slaves::serve(broker.clone(), listener);
+        }
         broker.run(std::iter::once(listener).chain(fast));
         // Whoever hears that it has started may ask a name server for it at once.
         broker.announcer.known(registered).await;
@@ -193,25 +242,39 @@ impl Broker {
                 me.save_offsets().await;
             }
         });
-        let (me, shutdown) = (self.clone(), self.tasks.shutdown().clone());
-        self.tasks.spawn("revive", pop::revive(me, shutdown));
-        self.tasks.spawn("delays", delay::run(self.clone(), self.tasks.clone()));
-        let me = self.clone();
-        let period = Duration::from_millis(config.flush_delay_offset_interval_ms);
-        self.tasks.every("save delays", period, move || {
-            me.saved([("delays", me.delays.save(&me.store)), ("timers", me.timers.save(&me.store))]);
-        });
-        self.tasks.spawn("timers", timer::run(self.clone(), self.tasks.shutdown().clone()));
+        match self.follower {
+            Some(_) => self.run_as_slave(),
+            None => self.run_as_master(),
+        }
         let me = self.clone();
         self.tasks.every("note rates", RATES_PERIOD, move || me.rates.note(&me.store.stats(), me.clock.now_ms()));
         let (me, shutdown) = (self.clone(), self.tasks.shutdown().clone());
         self.tasks.spawn("retention", retention::run(me, shutdown));
-        self.tasks.spawn("transactions", transaction::run_checks(self.clone(), self.tasks.shutdown().clone()));
         let me = self.clone();
         self.tasks.every("expire clients", EXPIRY_PERIOD, move || {
             me.clients.expire(|group| me.tells_members(group));
             me.locks.forget_expired();
         });
+    }
+
+    /// What moves messages on: only a master does.
+    fn run_as_master(self: &Arc<Self>) {
+        let shutdown = self.tasks.shutdown();
+        self.tasks.spawn("revive", pop::revive(self.clone(), shutdown.clone()));
+        self.tasks.spawn("delays", delay::run(self.clone(), self.tasks.clone()));
+        let me = self.clone();
+        let period = Duration::from_millis(self.config().flush_delay_offset_interval_ms);
+        self.tasks.every("save delays", period, move || {
+            me.saved([("delays", me.delays.save(&me.store)), ("timers", me.timers.save(&me.store))]);
+        });
+        self.tasks.spawn("timers", timer::run(self.clone(), shutdown.clone()));
+        self.tasks.spawn("transactions", transaction::run_checks(self.clone(), shutdown.clone()));
+    }
+
+    fn run_as_slave(self: &Arc<Self>) {
+        let shutdown = self.tasks.shutdown();
+        self.tasks.spawn("follow the master", follow::run(self.clone(), shutdown.clone()));
+        self.tasks.spawn("copy tables", mirror::run(self.clone(), shutdown.clone()));
     }
 
     /// Stops: no new work, what is written is flushed, the name servers are told, the tables are saved.
@@ -230,19 +293,24 @@ impl Broker {
             () = self.store.sync_failed().reached(1) => {}
             () = tokio::time::sleep(STOP_DEADLINE) => {}
         }
+        let max_behind = u64::from(self.config().ha_slave_fallbehind_max_bytes);
+        self.slaves.stop(self.store.written().get(), max_behind).await;
         self.save_offsets().await;
-        self.saved([
-            ("topics", self.topics.save()),
-            ("groups", self.groups.save()),
-            ("delays", self.delays.save(&self.store)),
-            ("timers", self.timers.save(&self.store)),
-        ]);
+        self.saved([("topics", self.topics.save()), ("groups", self.groups.save())]);
+        if self.follower.is_none() {
+            self.saved([("delays", self.delays.save(&self.store)), ("timers", self.timers.save(&self.store))]);
+        }
         self.store.close()
     }
 
     /// Saves the offsets, once what they speak for is on the disk.
     async fn save_offsets(&self) {
-        let Some((changed, end)) = self.pops.changed_offsets(&self.offsets) else { return };
+        let changed = match self.follower {
+            // What is copied is copied once this log has what it speaks for.
+            Some(_) => self.offsets.changed().map(|changed| (changed, 0)),
+            None => self.pops.changed_offsets(&self.offsets),
+        };
+        let Some((changed, end)) = changed else { return };
         if self.store.flushed().get() < end {
             self.store.request_flush();
             let flushed = tokio::time::timeout(STOP_DEADLINE, self.store.flushed().reached(end)).await;
@@ -323,6 +391,11 @@ impl Broker {
         &self.offsets
     }
 
+    /// Who takes the log.
+    pub fn slaves(&self) -> &Slaves {
+        &self.slaves
+    }
+
     /// The transactions that have not ended.
     pub fn transactions(&self) -> &Transactions {
         &self.transactions
@@ -378,6 +451,11 @@ impl Broker {
         &self.retention
     }
 
+    /// How this slave follows its master; `None` for a master.
+    pub fn follower(&self) -> Option<&Follower> {
+        self.follower.as_ref()
+    }
+
     /// The clock.
     pub fn clock(&self) -> &Clock {
         &self.clock
@@ -402,62 +480,5 @@ impl Broker {
 
     fn announcement(&self) -> Announcement {
         Announcement::new(&self.config(), &self.advertised(), self.topics.snapshot())
-    }
-}
-
-/// A record holds an address, not a name: one that cannot be resolved here is stored as 127.0.0.1, with a warning.
-fn store_host(config: &BrokerConfig) -> SocketAddr {
-    use std::net::ToSocketAddrs;
-    let port = config.listen_port;
-    if let Ok(ip) = config.broker_ip1.parse::<IpAddr>() {
-        return SocketAddr::new(ip, port);
-    }
-    let resolved = (config.broker_ip1.as_str(), port).to_socket_addrs().ok();
-    resolved.and_then(|mut all| all.find(SocketAddr::is_ipv4)).unwrap_or_else(|| {
-        tracing::warn!(broker_ip1 = config.broker_ip1, "brokerIP1 has no address here; message ids will not lead back");
-        SocketAddr::from((Ipv4Addr::LOCALHOST, port))
-    })
-}
-
-fn topic_rules(config: &BrokerConfig) -> TopicRules {
-    TopicRules {
-        auto_create: config.auto_create_topic_enable,
-        default_queues: config.default_topic_queue_nums as i32,
-        cluster: (config.broker_cluster_name.clone(), config.cluster_topic_enable),
-        broker: (config.broker_name.clone(), config.broker_topic_enable),
-        trace_topic: config.trace_topic_enable.then(|| config.msg_trace_topic_name.clone()),
-    }
-}
-
-fn store_config(config: &BrokerConfig, disk: &Disk) -> StoreConfig {
-    StoreConfig {
-        root_dir: config.store_path_root_dir.clone(),
-        commit_log_dir: Some(config.store_path_commit_log.clone()),
-        mapped_file_size_commit_log: u64::from(config.mapped_file_size_commit_log),
-        mapped_file_size_consume_queue: u64::from(config.mapped_file_size_consume_queue),
-        message_index_enable: config.message_index_enable,
-        max_hash_slot_num: config.max_hash_slot_num,
-        max_index_num: config.max_index_num,
-        max_msgs_num_batch: config.max_msgs_num_batch as usize,
-        flush_disk_type: match config.flush_disk_type {
-            config_values::FlushDiskType::Async => FlushDiskType::Async,
-            config_values::FlushDiskType::Sync => FlushDiskType::Sync,
-        },
-        flush_interval_commit_log_ms: config.flush_interval_commit_log_ms,
-        flush_commit_log_least_pages: u64::from(config.flush_commit_log_least_pages),
-        flush_commit_log_thorough_interval_ms: config.flush_commit_log_thorough_interval_ms,
-        flush_interval_consume_queue_ms: config.flush_interval_consume_queue_ms,
-        flush_consume_queue_least_pages: u64::from(config.flush_consume_queue_least_pages),
-        flush_consume_queue_thorough_interval_ms: config.flush_consume_queue_thorough_interval_ms,
-        max_transfer_bytes_on_message_in_memory: config.max_transfer_bytes_in_memory as usize,
-        max_transfer_count_on_message_in_memory: config.max_transfer_count_in_memory as usize,
-        max_transfer_bytes_on_message_in_disk: config.max_transfer_bytes_on_disk as usize,
-        max_transfer_count_on_message_in_disk: config.max_transfer_count_on_disk as usize,
-        access_message_in_memory_max_ratio: u64::from(config.access_message_in_memory_max_percent),
-        check_crc_on_recover: config.check_crc_on_recover,
-        check_crc_on_read: config.check_crc_on_read,
-        enabled_append_prop_crc: config.enabled_append_prop_crc,
-        message_delay_level: config.message_delay_level.clone(),
-        disk: disk.clone(),
     }
 }

@@ -14,8 +14,8 @@ pub use base::given::{Notice, SettingError as ConfigError};
 
 use crate::config_rules;
 use crate::config_values::{
-    BYTES, BrokerRole, COUNT, FlushDiskType, HOST, HOST_AND_PORT, HOSTS_AND_PORTS, HOURS, LEVELS, LONG_MILLIS, MILLIS,
-    NAME, ONE_PATH, PAGES, PERCENT, PORT, SECONDS_OR_NEVER, STORE_SIZE, TOPIC,
+    BYTES, BYTES_OR_NEVER, BrokerRole, COUNT, FlushDiskType, HOST, HOST_AND_PORT, HOSTS_AND_PORTS, HOURS, LEVELS,
+    LONG_MILLIS, MILLIS, NAME, NETWORKS, ONE_PATH, PAGES, PERCENT, PORT, SECONDS_OR_NEVER, STORE_SIZE, TOPIC,
 };
 use crate::keys_without_effect::KEYS_WITHOUT_EFFECT;
 use crate::surroundings::Surroundings;
@@ -215,12 +215,18 @@ base::settings! {
         haSendHeartbeatInterval => ha_send_heartbeat_interval_ms: u64 = 5_000, MILLIS, REPLICATION;
         /// After how long a silent connection between master and slave is closed.
         haHousekeepingInterval => ha_housekeeping_interval_ms: u64 = 20_000, MILLIS, REPLICATION;
-        /// The most bytes that go to a slave at once.
+        /// The most bytes that go to a slave at once; kept within what a slave of Apache RocketMQ has room for, 4 MiB.
         haTransferBatchSize => ha_transfer_batch_size: u32 = 32 << 10, BYTES, REPLICATION;
         /// How many bytes a slave may be behind and still count for `SYNC_MASTER`.
-        haSlaveFallbehindMax => ha_slave_fallbehind_max_bytes: u32 = 256 << 20, BYTES, REPLICATION;
+        haSlaveFallbehindMax => ha_slave_fallbehind_max_bytes: u32 = 256 << 20, BYTES, Live;
         /// How long an acknowledgement waits for a slave before it says so.
-        slaveTimeout => slave_timeout_ms: u64 = 3_000, MILLIS, REPLICATION;
+        slaveTimeout => slave_timeout_ms: u64 = 3_000, MILLIS, Live;
+        /// From where slaves may connect besides this machine and where the name servers know brokers of this name:
+        /// addresses or CIDR blocks, parted by `;`. A key of rmq's own.
+        haAllowedAddresses => ha_allowed_addresses: String = String::new(), NETWORKS, Live;
+        /// The most bytes that a slave cuts off its own log when its master never had them; 0 is never. What is cut off
+        /// is kept in a file. A key of rmq's own.
+        haSlaveCutMax => ha_slave_cut_max_bytes: u64 = 64 << 20, BYTES_OR_NEVER, Live;
 
         // What may change.
 

@@ -8,6 +8,8 @@ use crate::config_values::{BrokerRole, HOSTS_AND_PORTS};
 
 /// The longest frame of the protocol, in bytes.
 const LONGEST_FRAME: u32 = 16 << 20;
+/// The most bytes of the log in a frame for slaves: one of Apache RocketMQ has a buffer of 4 MiB, header included.
+const LONGEST_HA_FRAME: u32 = (4 << 20) - 12;
 /// Bytes of a consume queue entry.
 const QUEUE_ENTRY: u32 = 20;
 /// Bytes of an index file's header, hash slot and entry.
@@ -35,6 +37,7 @@ pub(crate) fn complete(config: &mut BrokerConfig, given: &mut Given) -> Result<(
 pub(crate) fn check(config: &mut BrokerConfig, given: &mut Given) -> Result<(), SettingError> {
     keep_within(&mut config.register_name_server_period_ms, 10_000, 60_000, "registerNameServerPeriod", given);
     keep_within(&mut config.disk_max_used_space_percent, 10, 95, "diskMaxUsedSpaceRatio", given);
+    keep_within(&mut config.ha_transfer_batch_size, 1, LONGEST_HA_FRAME, "haTransferBatchSize", given);
     config.mapped_file_size_consume_queue = config.mapped_file_size_consume_queue.next_multiple_of(QUEUE_ENTRY);
     let (header, slot, entry) = INDEX_FILE;
     let index = header + slot * u64::from(config.max_hash_slot_num) + entry * u64::from(config.max_index_num);

@@ -1,5 +1,6 @@
 //! The forms that values of `broker.conf` take: the kinds its keys share, its two words, and the lists inside a text.
 
+use crate::networks::Networks;
 use base::settings::{Kind, Value};
 
 /// 100 years: more than anyone waits, and little enough to add to a clock.
@@ -7,6 +8,7 @@ const LONGEST_MS: i64 = 100 * 365 * 24 * 3_600_000;
 
 pub(crate) const PORT: Kind = Kind::number("a port", 1, 65535);
 pub(crate) const BYTES: Kind = Kind::number("bytes", 1, i32::MAX as i64);
+pub(crate) const BYTES_OR_NEVER: Kind = Kind::number("bytes, 0 for never", 0, i64::MAX);
 pub(crate) const MILLIS: Kind = Kind::number("milliseconds", 1, i32::MAX as i64);
 pub(crate) const LONG_MILLIS: Kind = Kind::number("milliseconds", 1, LONGEST_MS);
 pub(crate) const COUNT: Kind = Kind::number("a number", 1, i32::MAX as i64);
@@ -28,6 +30,10 @@ pub(crate) const HOSTS_AND_PORTS: Kind = Kind::Form {
 pub(crate) const ONE_PATH: Kind = Kind::Form {
     expected: "one directory; several with a comma between them are not supported",
     fits: |text| !text.is_empty() && !text.contains([',', '\0']),
+};
+pub(crate) const NETWORKS: Kind = Kind::Form {
+    expected: "addresses or CIDR blocks with ; between them, such as 10.0.0.7;10.1.0.0/16",
+    fits: |text| Networks::parse(text).is_some(),
 };
 pub(crate) const HOURS: Kind = Kind::Form {
     expected: "hours from 0 to 23 with ; between them, such as 04 or 04;16",

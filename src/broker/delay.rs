@@ -55,6 +55,16 @@ struct Levels {
     started: bool,
 }
 
+impl Levels {
+    /// Where delivery begins by what was saved.
+    fn begin(saved: &Saved) -> Self {
+        let table = saved.offset_table.iter().filter(|(level, next)| **level > 0 && **next >= 0);
+        let progress =
+            table.map(|(level, next)| (*level, Progress { next: *next, safe: *next, ..Progress::default() })).collect();
+        Self { progress, held: saved.log_offset, started: false }
+    }
+}
+
 /// How far a level is delivered.
 #[derive(Debug, Default)]
 struct Progress {
@@ -96,6 +106,13 @@ struct Saved {
     log_offset: Option<i64>,
 }
 
+impl Saved {
+    /// Whether it is not worth a write that the log has grown since `old`.
+    fn is_near(&self, old: &Self) -> bool {
+        old.log_offset.is_some_and(|old| (0..FAR).contains(&(self.log_offset.unwrap_or(0) - old)))
+    }
+}
+
 impl Delays {
     /// Reads how far the levels with these delays are delivered.
     ///
@@ -105,11 +122,7 @@ impl Delays {
         let saved: Option<Saved> = file.read(|text| loose_json::from_slice(text).map_err(io::Error::other))?;
         // Where there is no file, none of the copies in the log is counted.
         let saved = saved.unwrap_or(Saved { log_offset: Some(0), ..Saved::default() });
-        let table = saved.offset_table.iter().filter(|(level, next)| **level > 0 && **next >= 0);
-        let progress =
-            table.map(|(level, next)| (*level, Progress { next: *next, safe: *next, ..Progress::default() })).collect();
-        let levels = Levels { progress, held: saved.log_offset, started: false };
-        Ok(Self { levels_ms, file, levels: Mutex::new(levels), saved: Mutex::new(saved) })
+        Ok(Self { levels_ms, file, levels: Mutex::new(Levels::begin(&saved)), saved: Mutex::new(saved) })
     }
 
     /// Parks a message with the properties `stored`, which belongs to queue `belongs.1` of topic `belongs.0`, for the
@@ -125,6 +138,22 @@ impl Delays {
     /// The offset of the next message to deliver of each level that ever delivered one.
     pub fn offsets(&self) -> Vec<(i32, i64)> {
         self.levels.lock().progress.iter().map(|(level, progress)| (*level, progress.next)).collect()
+    }
+
+    /// Takes over how far the levels are delivered from what this slave's master answered to 45, of whose log this one has
+    /// everything that the answer speaks for.
+    ///
+    /// # Errors
+    /// If that is no such answer, or the file cannot be written.
+    pub fn copy(&self, told: &[u8]) -> io::Result<()> {
+        let masters: Saved = loose_json::from_slice(told)?;
+        let mut saved = self.saved.lock();
+        if masters.offset_table != saved.offset_table || !masters.is_near(&saved) {
+            self.file.write(&serde_json::to_vec(&masters)?)?;
+            *self.levels.lock() = Levels::begin(&masters);
+            *saved = masters;
+        }
+        Ok(())
     }
 
     fn next(&self, level: i32) -> i64 {
@@ -174,8 +203,7 @@ impl Delays {
     pub fn save(&self, store: &MessageStore) -> io::Result<()> {
         let content = self.content(store);
         let mut saved = self.saved.lock();
-        let near = |old: i64| (0..FAR).contains(&(content.log_offset.unwrap_or(0) - old));
-        if content.offset_table == saved.offset_table && saved.log_offset.is_some_and(near) {
+        if content.offset_table == saved.offset_table && content.is_near(&saved) {
             return Ok(());
         }
         self.file.write(&serde_json::to_vec(&content).map_err(io::Error::other)?)?;
@@ -184,9 +212,18 @@ impl Delays {
     }
 }
 
-/// How far the levels are delivered (45).
+/// The field of the answer to 45 that tells slaves how far messages with a time of their own are delivered.
+pub const TIMER_PROGRESS: &str = "timerProgress";
+/// The field that tells them how groups ask for messages. Neither is Apache's.
+pub const REQUEST_MODES: &str = "messageRequestMode";
+
+/// How far the levels are delivered (45), and for slaves of rmq what else they are to know.
 pub fn offsets(broker: &Broker) -> Result<Command, Refusal> {
-    Ok(Command::success().with_json(&broker.delays().content(broker.store())))
+    let (delays, timers) = (broker.delays().content(broker.store()), broker.timers().told(broker.store()));
+    let mut answer = Command::success().with_json(&delays);
+    answer.fields.push(TIMER_PROGRESS, &timers);
+    answer.fields.push(REQUEST_MODES, &broker.modes().told());
+    Ok(answer)
 }
 
 /// Starts the delivery of every level.

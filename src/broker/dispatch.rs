@@ -2,7 +2,7 @@
 
 use crate::{
     broker::Broker, delay, inspect, locks, manage, membership, pop, pull, query, refusal::Refusal, reply, reset,
-    retention, send_back, transaction,
+    retention, send, send_back, transaction,
 };
 use protocol::{
     Command,
@@ -10,6 +10,20 @@ use protocol::{
 };
 use remoting::{Answers, Peer, Receipt, Service};
 use std::sync::Arc;
+
+/// Whether a request is one to store a message.
+fn is_stored(code: i32) -> bool {
+    [request::SEND_MESSAGE, request::SEND_MESSAGE_V2, request::SEND_BATCH_MESSAGE, request::CONSUMER_SEND_MSG_BACK]
+        .contains(&code)
+}
+
+/// Answers a request to store something at a slave, as the store of an Apache slave does.
+fn refuse_to_store(broker: &Broker, request: &Command, answers: &mut Answers) {
+    if let Some(follower) = broker.follower() {
+        let refusal = follower.refusal(response::SERVICE_NOT_AVAILABLE, "stores no messages");
+        answers.now(Receipt::of(request), send::with_region(broker, refusal.answer()));
+    }
+}
 
 /// The broker as a service for connections.
 pub struct Dispatch(pub Arc<Broker>);
@@ -20,6 +34,7 @@ impl Service for Dispatch {
         let mut sends = broker.sends();
         for request in requests.drain(..) {
             match request.code {
+                code if is_stored(code) && broker.follower().is_some() => refuse_to_store(broker, &request, answers),
                 request::SEND_MESSAGE | request::SEND_MESSAGE_V2 | request::SEND_BATCH_MESSAGE => {
                     sends.collect(broker, peer, &request, answers);
                 }

@@ -31,6 +31,8 @@ const OWN: [&str; 6] = [
 pub struct Groups {
     table: RwLock<GroupTable>,
     auto_create: AtomicBool,
+    /// The table is a copy of a master's: no group is created here.
+    copied: AtomicBool,
     file: Saved,
     clock: Clock,
 }
@@ -61,7 +63,13 @@ impl Groups {
                 ..GroupConfig::default()
             });
         }
-        Ok(Self { table: RwLock::new(table), auto_create: AtomicBool::new(auto_create), file, clock })
+        Ok(Self {
+            table: RwLock::new(table),
+            auto_create: AtomicBool::new(auto_create),
+            copied: AtomicBool::new(false),
+            file,
+            clock,
+        })
     }
 
     /// Sets whether a group that is not known is created.
@@ -69,7 +77,23 @@ impl Groups {
         self.auto_create.store(allowed, Ordering::Relaxed);
     }
 
-    /// The group, created if that is allowed.
+    /// From now on no group is created on demand: the table is a copy of a master's.
+    pub fn set_copied(&self) {
+        self.copied.store(true, Ordering::Relaxed);
+    }
+
+    /// Takes over the table of this slave's master. Returns whether anything changed.
+    pub fn copy(&self, masters: GroupTable) -> bool {
+        let mut table = self.table.write();
+        let changed = *table != masters;
+        if changed {
+            *table = masters;
+            self.file.changed(&*table);
+        }
+        changed
+    }
+
+    /// The group, created if that is allowed; at a slave it is not created, but treated as if.
     ///
     /// # Errors
     /// `SUBSCRIPTION_GROUP_NOT_EXIST`, or what is wrong with the name.
@@ -83,7 +107,9 @@ impl Groups {
             return Err(Refusal::new(response::SUBSCRIPTION_GROUP_NOT_EXIST, remark));
         }
         let group = GroupConfig { group_name: name.to_owned(), ..GroupConfig::default() };
-        self.put(group.clone());
+        if !self.copied.load(Ordering::Relaxed) {
+            self.put(group.clone());
+        }
         Ok(Arc::new(group))
     }
 

@@ -1,6 +1,24 @@
 //! How the broker is doing: runtime info (28), with the keys of Apache RocketMQ 4.9.8 that are known here.
 //!
-//! What is not known is left out, never shown as zero.
+//! What is not known is left out, never shown as zero. Apache RocketMQ 4.9.8 says nothing of slaves here. A master of rmq
+//! says, with keys of its own, `ADDR` being a slave's end of its connection:
+//!
+//! | key | value |
+//! |---|---|
+//! | `haSlaves` | how many slaves are connected |
+//! | `haReplicatedOffset` | up to where some slave has acknowledged the log since the start |
+//! | `haSlaveSince_ADDR` | when the slave came, ms |
+//! | `haSlaveAckOffset_ADDR` | up to where it has acknowledged the log |
+//! | `haSlaveBehindBytes_ADDR` | how many bytes of the log it has not acknowledged |
+//!
+//! A slave of rmq says:
+//!
+//! | key | value |
+//! |---|---|
+//! | `haState` | `NO_MASTER`: none is known; `CONNECTING`; `CHECKING`: whether the logs agree; `FOLLOWING`; `REFUSED` |
+//! | `haMasterAddress` | where its master takes slaves, once known |
+//! | `haMasterMaxOffset` | up to where the master's log goes, as far as the slave knows; while `FOLLOWING` |
+//! | `haRefusal` | why it does not follow, and what helps; while `REFUSED` |
 
 use crate::{broker::Broker, refusal::Refusal};
 use protocol::{
@@ -45,6 +63,10 @@ pub fn runtime_info(broker: &Broker) -> Result<Command, Refusal> {
         say(&format!("scheduleMessageOffset_{level}"), format!("{next},{end}"));
     }
     say("timerCongestNum", broker.timers().count().to_string());
+    match broker.follower() {
+        Some(follower) => follower.told().into_iter().for_each(|(name, value)| say(name, value)),
+        None => tell_slaves(broker, stats.max_physical, &mut say),
+    }
     broker.rates().told().into_iter().for_each(|(name, rates)| say(name, rates));
     // Every request is served as it is read: there are no queues of requests, so nothing waits in one.
     for name in [
@@ -71,6 +93,26 @@ pub fn runtime_info(broker: &Broker) -> Result<Command, Refusal> {
         }
     }
     Ok(Command::success().with_json(&info))
+}
+
+fn tell_slaves(broker: &Broker, end: i64, say: &mut impl FnMut(&str, String)) {
+    let master = broker.slaves().master();
+    // Who has asked for nothing yet may be anything.
+    let slaves: Vec<_> = master.slaves().into_iter().filter(|slave| slave.asked.is_some()).collect();
+    say("haSlaves", slaves.len().to_string());
+    let replicated = master.replicated().get();
+    if replicated > 0 {
+        say("haReplicatedOffset", replicated.to_string());
+    }
+    for slave in slaves {
+        let addr = slave.addr;
+        say(&format!("haSlaveSince_{addr}"), slave.since_ms.to_string());
+        if let Some(acked) = slave.acked {
+            say(&format!("haSlaveAckOffset_{addr}"), acked.to_string());
+            // The log may have grown, and the slave with it, since its end was looked at.
+            say(&format!("haSlaveBehindBytes_{addr}"), (end as u64).saturating_sub(acked).to_string());
+        }
+    }
 }
 
 /// Bytes as Apache RocketMQ shows them: `512 B`, `1.5 GiB`.

@@ -2,7 +2,7 @@
 //!
 //! Source: `AdminBrokerProcessor` of Apache RocketMQ 4.9.8.
 
-use crate::{broker::Broker, config_values::BrokerRole, refusal::Refusal};
+use crate::{broker::Broker, refusal::Refusal};
 use base::properties::{self, Properties};
 use protocol::{
     Command,
@@ -18,10 +18,14 @@ type Answered = Result<Command, Refusal>;
 /// Most queues a topic may have; more would be a slip of the finger, and each is a file.
 const MAX_QUEUES: i32 = 65_535;
 
-fn refuse_on_slave(broker: &Broker) -> Result<(), Refusal> {
-    match broker.config().broker_role {
-        BrokerRole::Slave => Err(Refusal::new(response::SYSTEM_ERROR, "a slave takes no changes: ask its master")),
-        _ => Ok(()),
+/// Refuses a change at a slave.
+///
+/// # Errors
+/// If this broker is one.
+pub fn refuse_on_slave(broker: &Broker) -> Result<(), Refusal> {
+    match broker.follower() {
+        Some(follower) => Err(follower.refusal(response::SYSTEM_ERROR, "takes no changes")),
+        None => Ok(()),
     }
 }
 

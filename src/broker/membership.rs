@@ -25,7 +25,9 @@ pub fn heartbeat(broker: &Broker, peer: &Arc<Peer>, request: &Command) -> Answer
                 let retry = topic::retry_topic(&data.group_name);
                 // A group without retry queues retries nothing.
                 let has_retries = group.retry_queue_nums > 0 && topic::check_topic(&retry).is_ok();
-                if has_retries && broker.topics().ensure(&retry, group.retry_queue_nums).1 {
+                // A slave copies the topics that its master makes.
+                let makes = has_retries && broker.follower().is_none();
+                if makes && broker.topics().ensure(&retry, group.retry_queue_nums).1 {
                     broker.announcer().soon();
                 }
                 group.notify_consumer_ids_changed_enable

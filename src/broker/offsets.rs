@@ -10,13 +10,16 @@
 //! - An offset behind the end of its queue is illegal ([`Offsets::correct`]): the log lost what the group had read. It is
 //!   lowered to the end, at the start and when a reader is corrected, so that what comes there next is not skipped.
 //!
+//! At a slave the table is a copy of its master's ([`Offsets::copy`]), but for what groups commit at this slave while it is
+//! further than what the master knows: a master that comes back asks its slaves for that.
+//!
 //! Apache RocketMQ 4.9.8 stores whatever comes, with a line in its log; resets that wait for a pull are those of 5.x.
 //!
 //! Source: `ConsumerOffsetManager` of Apache RocketMQ: `{"offsetTable":{"TOPIC@GROUP":{queueId:offset}}}`.
 
 use base::{Watermark, durable::DurableFile};
 use parking_lot::Mutex;
-use protocol::loose_json;
+use protocol::{loose_json, topic};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, HashMap},
@@ -30,7 +33,7 @@ const SEPARATOR: char = '@';
 type Table = HashMap<String, HashMap<String, BTreeMap<i32, Progress>>>;
 
 /// How far a group is in a queue.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Progress {
     /// Next index to consume, once it was said.
     offset: Option<i64>,
@@ -38,6 +41,8 @@ struct Progress {
     reader: Option<u64>,
     /// The offset was set by the broker, and no pull has heard of it yet.
     reset: bool,
+    /// The offset was committed at this slave, and the master has not been as far since.
+    own: bool,
 }
 
 /// A queue, as a group reads it.
@@ -57,6 +62,8 @@ pub struct Offsets {
     /// How many resets there were: for pulls that wait.
     resets: Watermark,
     dirty: AtomicBool,
+    /// The table is a slave's.
+    copied: bool,
     file: DurableFile,
 }
 
@@ -66,25 +73,65 @@ pub struct Offsets {
 pub struct OffsetTable {
     /// `topic@group` → queue → next index to consume.
     pub offset_table: BTreeMap<String, BTreeMap<i32, i64>>,
+    /// At a slave, and not in Apache's file: `topic@group` → queues whose offset was committed at this slave and is
+    /// further than the master's.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub committed_here: BTreeMap<String, Vec<i32>>,
 }
 
 impl Offsets {
-    /// Reads the table from `file`.
+    /// Reads the table from `file`; `copied` says that it is a slave's.
     ///
     /// # Errors
     /// If the file is there but neither it nor its `.bak` can be read.
-    pub fn open(file: DurableFile) -> io::Result<Self> {
+    pub fn open(file: DurableFile, copied: bool) -> io::Result<Self> {
         let saved: OffsetTable =
             file.read(|text| loose_json::from_slice(text).map_err(io::Error::other))?.unwrap_or_default();
         let mut table = Table::new();
         for (key, queues) in saved.offset_table {
             if let Some((topic, group)) = key.split_once(SEPARATOR) {
-                let at = |(queue_id, offset)| (queue_id, Progress { offset: Some(offset), ..Progress::default() });
+                let own = saved.committed_here.get(&key).filter(|_| copied);
+                let own = |queue_id| own.is_some_and(|own| own.contains(&queue_id));
+                let at = |(queue_id, offset)| {
+                    (queue_id, Progress { offset: Some(offset), own: own(queue_id), ..Progress::default() })
+                };
                 let queues = queues.into_iter().map(at).collect();
                 table.entry(topic.to_owned()).or_default().insert(group.to_owned(), queues);
             }
         }
-        Ok(Self { table: Mutex::new(table), resets: Watermark::new(0), dirty: AtomicBool::new(false), file })
+        let (table, resets, dirty) = (Mutex::new(table), Watermark::new(0), AtomicBool::new(false));
+        Ok(Self { table, resets, dirty, copied, file })
+    }
+
+    /// Takes over the table of this slave's master. What groups committed here stays where it is further.
+    pub fn copy(&self, masters: OffsetTable) {
+        let mut new = Table::new();
+        for (key, queues) in masters.offset_table {
+            let Some((topic, group)) = key.split_once(SEPARATOR) else { continue };
+            let queues = queues.into_iter().filter(|(queue_id, offset)| *queue_id >= 0 && *offset >= 0);
+            let at = |(queue_id, offset)| (queue_id, Progress { offset: Some(offset), ..Progress::default() });
+            new.entry(topic.to_owned()).or_default().insert(group.to_owned(), queues.map(at).collect());
+        }
+        let mut table = self.table.lock();
+        for (topic, groups) in table.iter() {
+            for (group, queues) in groups {
+                for (queue_id, own) in queues.iter().filter(|(_, progress)| progress.own) {
+                    let place = Place { topic, group, queue_id: *queue_id };
+                    if let Some(masters) = progress(&mut new, &place).filter(|masters| masters.offset < own.offset) {
+                        *masters = *own;
+                    }
+                }
+            }
+        }
+        if *table != new {
+            *table = new;
+            self.dirty.store(true, Ordering::Release);
+        }
+    }
+
+    /// Lowers what groups committed at this slave to the ends of their queues: what lay behind was cut off, or lost.
+    pub fn correct_own(&self, end: impl Fn(&str, i32) -> i64) {
+        self.correct_those(|progress| progress.own, end);
     }
 
     /// The next index `group` will consume, if it ever said so.
@@ -184,13 +231,39 @@ impl Offsets {
 
     /// As [`Offsets::correct`] for all of them. `end` says for topic and queue where the queue ends.
     pub fn correct_all(&self, end: impl Fn(&str, i32) -> i64) {
+        self.correct_those(|_| true, end);
+    }
+
+    fn correct_those(&self, are: impl Fn(&Progress) -> bool, end: impl Fn(&str, i32) -> i64) {
         for (topic, groups) in self.table.lock().iter_mut() {
             for (group, queues) in groups {
-                for (queue_id, progress) in queues {
+                for (queue_id, progress) in queues.iter_mut().filter(|(_, progress)| are(progress)) {
                     self.lower(progress, end(topic, *queue_id), &Place { topic, group, queue_id: *queue_id });
                 }
             }
         }
+    }
+
+    /// Moves offsets up to those of another table, but not behind the end of their queue, which `end` says for topic and
+    /// queue, and none of the broker's own. Returns how many moved.
+    pub fn raise(&self, to: &OffsetTable, end: impl Fn(&str, i32) -> i64) -> usize {
+        let mut table = self.table.lock();
+        let mut raised = 0;
+        for (key, queues) in &to.offset_table {
+            let Some((topic, group)) = key.split_once(SEPARATOR) else { continue };
+            if topic::is_system_group(group) {
+                continue;
+            }
+            for (queue_id, offset) in queues {
+                let offset = end(topic, *queue_id).min(*offset);
+                let found = progress(&mut table, &Place { topic, group, queue_id: *queue_id });
+                if let Some(progress) = found.filter(|progress| progress.offset.unwrap_or(0) < offset) {
+                    self.set(progress, offset);
+                    raised += 1;
+                }
+            }
+        }
+        raised
     }
 
     fn lower(&self, progress: &mut Progress, end: i64, place: &Place<'_>) {
@@ -207,6 +280,7 @@ impl Offsets {
 
     fn set(&self, progress: &mut Progress, offset: i64) {
         progress.offset = Some(offset);
+        progress.own = self.copied;
         self.dirty.store(true, Ordering::Release);
     }
 
@@ -248,14 +322,22 @@ impl Offsets {
     /// The whole table.
     pub fn snapshot(&self) -> OffsetTable {
         let table = self.table.lock();
-        let keyed = table.iter().flat_map(|(topic, groups)| {
-            groups.iter().filter_map(move |(group, queues)| {
+        let mut told = OffsetTable::default();
+        for (topic, groups) in table.iter() {
+            for (group, queues) in groups {
                 let said = |(id, progress): (&i32, &Progress)| Some((*id, progress.offset?));
-                let queues: BTreeMap<_, _> = queues.iter().filter_map(said).collect();
-                (!queues.is_empty()).then(|| (format!("{topic}{SEPARATOR}{group}"), queues))
-            })
-        });
-        OffsetTable { offset_table: keyed.collect() }
+                let said: BTreeMap<_, _> = queues.iter().filter_map(said).collect();
+                let own: Vec<_> = queues.iter().filter(|(_, progress)| progress.own).map(|(id, _)| *id).collect();
+                let key = format!("{topic}{SEPARATOR}{group}");
+                if !own.is_empty() {
+                    told.committed_here.insert(key.clone(), own);
+                }
+                if !said.is_empty() {
+                    told.offset_table.insert(key, said);
+                }
+            }
+        }
+        told
     }
 
     /// Writes the table to its file if it has changed since.
@@ -314,13 +396,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("consumerOffset.json");
         base::durable::write(&path, b"{\n\t\"offsetTable\":{\n\t\t\"T@G\":{0:5,1:7\n\t\t}\n\t}\n}").unwrap();
-        let offsets = Offsets::open(path.clone().into()).unwrap();
+        let offsets = Offsets::open(path.clone().into(), false).unwrap();
         assert_eq!(offsets.get("T", "G", 1), Some(7));
         offsets.commit("T", "G", 1, 9);
         offsets.commit("T", "G", 2, -1);
         offsets.commit("%RETRY%G", "G", 0, 1);
         offsets.save().unwrap();
-        let again = Offsets::open(path.into()).unwrap();
+        let again = Offsets::open(path.into(), false).unwrap();
         assert_eq!((again.get("T", "G", 1), again.get("T", "G", 2)), (Some(9), None));
         assert_eq!(again.get("%RETRY%G", "G", 0), Some(1));
         again.forget_group("G");
@@ -330,7 +412,7 @@ mod tests {
     const PLACE: Place<'_> = Place { topic: "T", group: "G", queue_id: 0 };
 
     fn empty(dir: &tempfile::TempDir) -> Offsets {
-        Offsets::open(dir.path().join("consumerOffset.json").into()).unwrap()
+        Offsets::open(dir.path().join("consumerOffset.json").into(), false).unwrap()
     }
 
     #[test]
@@ -390,5 +472,33 @@ mod tests {
         offsets.save().unwrap();
         let again = empty(&dir);
         assert_eq!((again.get("T", "G", 0), again.get("U", "G", 3)), (Some(8), Some(40)));
+    }
+
+    #[test]
+    fn a_slave_keeps_what_was_committed_there_as_long_as_it_is_further_than_its_master() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = || Offsets::open(dir.path().join("consumerOffset.json").into(), true).unwrap();
+        let masters = |offset| OffsetTable {
+            offset_table: [("T@G".to_owned(), [(0, offset), (1, 3)].into())].into(),
+            ..OffsetTable::default()
+        };
+        let offsets = open();
+        offsets.copy(masters(5));
+        offsets.report(PLACE, 9, 1, |_| true).unwrap();
+        offsets.report(Place { topic: "U", ..PLACE }, 1, 1, |_| true).unwrap();
+        offsets.copy(masters(7));
+        offsets.save().unwrap();
+        let offsets = open();
+        let now = || (offsets.get("T", "G", 0), offsets.get("T", "G", 1), offsets.get("U", "G", 0));
+        assert_eq!(now(), (Some(9), Some(3), Some(1)), "also after a restart");
+        offsets.copy(masters(8));
+        assert_eq!(now(), (Some(9), Some(3), Some(1)));
+        offsets.copy(masters(9));
+        offsets.copy(masters(2));
+        assert_eq!(now(), (Some(2), Some(3), Some(1)), "the master has been there: it was reset");
+        offsets.copy(OffsetTable::default());
+        assert_eq!(now(), (None, None, Some(1)));
+        offsets.correct_own(|_, _| 0);
+        assert_eq!(now().2, Some(0), "what it was for is cut off");
     }
 }

@@ -17,12 +17,11 @@ mod waiting;
 
 use crate::{
     broker::Broker,
-    config_values::BrokerRole,
     filters::Wanted,
     offsets::{OffsetTable, Offsets},
     pull,
     refusal::Refusal,
-    send,
+    safety,
 };
 use bytes::Bytes;
 use journal::{Event, Reading};
@@ -116,13 +115,17 @@ impl Pops {
             tracing::warn!(topic, foreign, "records that are not rmq's: what they say of popped messages is not known");
         }
         tracing::info!(first = table.first(), end = table.end(), "read what was popped");
-        Ok(Self {
-            topic,
-            table: Mutex::new(table),
-            noted: AtomicU64::new(0),
-            waiting: Waiting::default(),
-            turn: AtomicUsize::new(0),
-        })
+        Ok(Self::of(topic, table))
+    }
+
+    /// Nothing: what is popped is for a slave's master to know.
+    pub fn none(cluster: &str) -> Self {
+        Self::of(format!("{}{cluster}", topic::REVIVE_PREFIX), Table::new(0))
+    }
+
+    fn of(topic: String, table: Table) -> Self {
+        let (waiting, turn) = (Waiting::default(), AtomicUsize::new(0));
+        Self { topic, table: Mutex::new(table), noted: AtomicU64::new(0), waiting, turn }
     }
 
     /// The groups' offsets to be saved, if they have changed, and up to where the log must be on the disk before: or a
@@ -190,9 +193,9 @@ fn unstored(error: &StoreError) -> Refusal {
 }
 
 fn refuse_on_slave(broker: &Broker) -> Result<(), Refusal> {
-    match broker.config().broker_role {
-        BrokerRole::Slave => Err(Refusal::forbidden("a slave hands out no messages: ask its master")),
-        _ => Ok(()),
+    match broker.follower() {
+        Some(follower) => Err(follower.refusal(response::NO_PERMISSION, "hands out no messages")),
+        None => Ok(()),
     }
 }
 
@@ -352,9 +355,9 @@ async fn wait(broker: &Broker, asked: &Asked) -> Result<Popped, Refusal> {
 
 /// Gives `answer` once what is noted is as safe as the settings ask.
 fn once_safe(broker: &Arc<Broker>, receipt: Receipt, answer: Command, answers: &mut Answers) {
-    if !send::waits_for_disk(broker) {
+    if !safety::is_asked_for(broker) {
         return answers.now(receipt, answer);
     }
     let (broker, end) = (broker.clone(), broker.pops().noted.load(Ordering::Acquire));
-    answers.later(receipt, async move { Some(send::on_disk(&broker, end).await.answer(&broker, answer)) });
+    answers.later(receipt, async move { Some(safety::reached(&broker, end).await.answer(&broker, answer)) });
 }

@@ -3,7 +3,7 @@
 //! A pull that finds nothing waits on the queue's end: a long poll is a future that takes long.
 //! Source: `PullMessageProcessor`, `PullRequestHoldService` of Apache RocketMQ 4.9.8.
 
-use crate::{broker::Broker, config_values::BrokerRole, filters::Wanted, offsets::Place, refusal::Refusal};
+use crate::{broker::Broker, filters::Wanted, offsets::Place, refusal::Refusal};
 use protocol::{
     Body, Command,
     code::response,
@@ -16,6 +16,9 @@ use remoting::{Answers, Peer, Receipt};
 use std::{sync::Arc, time::Duration};
 use store::{PullSpec, PullStatus, Pulled};
 use tokio::time::Instant;
+
+/// How long a slave keeps a reader waiting that is further than this slave's log, before it sends it to the master.
+const CATCH_UP: Duration = Duration::from_millis(500);
 
 /// Answers a pull, at once or later.
 pub fn pull(broker: &Arc<Broker>, peer: &Peer, request: &Command, answers: &mut Answers) {
@@ -78,7 +81,7 @@ impl Reading {
     /// Notes who reads the queue, and how far it says the group is. Returns where to go on instead.
     fn note(&self, broker: &Broker, peer: &Peer) -> Option<i64> {
         let asked = &self.asked;
-        if broker.config().broker_role == BrokerRole::Slave {
+        if broker.follower().is_some() {
             return None;
         }
         let member = broker.clients().is_member(&asked.consumer_group, peer.id()).then(|| peer.id());
@@ -111,13 +114,22 @@ impl Reading {
     /// How long this pull may wait for a message, if it is to wait.
     fn patience(&self, broker: &Broker, pulled: &Pulled) -> Option<Duration> {
         let asked = &self.asked;
-        if asked.sys_flag & pull_flag::SUSPEND == 0 || self.code(pulled) != response::PULL_NOT_FOUND {
+        let code = self.code(pulled);
+        let leaves_it = self.leaves_offset(broker, code);
+        if asked.sys_flag & pull_flag::SUSPEND == 0 || !(leaves_it || code == response::PULL_NOT_FOUND) {
             return None;
         }
         let config = broker.config();
         let ms =
             if config.long_polling_enable { asked.suspend_timeout_millis } else { config.short_polling_time_ms as i64 };
-        u64::try_from(ms).ok().filter(|ms| *ms > 0).map(Duration::from_millis)
+        let patience = u64::try_from(ms).ok().filter(|ms| *ms > 0).map(Duration::from_millis)?;
+        // Told to try again at once, clients do: without a master to go to, they would do nothing else.
+        Some(if leaves_it { patience.min(CATCH_UP) } else { patience })
+    }
+
+    /// Whether it is not for this broker to correct an offset that it does not have: a slave may just be behind.
+    fn leaves_offset(&self, broker: &Broker, code: i32) -> bool {
+        code == response::PULL_OFFSET_MOVED && broker.follower().is_some() && !broker.config().offset_check_in_slave
     }
 
     /// Waits until the queue has a message this reader wants, at most for `patience`.
@@ -145,6 +157,10 @@ impl Reading {
                 // Nothing for this reader among what came: it goes on waiting behind it.
                 PullStatus::NoMatch if came => offset = pulled.next_offset,
                 PullStatus::OffsetOverflowOne | PullStatus::NoMessageInQueue | PullStatus::NoSuchQueue if came => {}
+                PullStatus::OffsetTooSmall if self.leaves_offset(broker, self.code(&pulled)) => {
+                    tokio::time::sleep_until(deadline).await;
+                    return self.answer(broker, pulled);
+                }
                 // Nobody waits here twice for messages it did not want: it is told how far it got.
                 PullStatus::OffsetOverflowOne if offset != self.asked.queue_offset => {
                     return self.answer(broker, Pulled { status: PullStatus::NoMatch, ..pulled });
@@ -179,25 +195,22 @@ impl Reading {
             (true, false) => self.group.broker_id,
             (false, _) => MASTER_ID,
         };
-        if config.broker_role == BrokerRole::Slave {
-            if !config.slave_read_enable {
-                (code, suggested) = (response::PULL_RETRY_IMMEDIATELY, MASTER_ID);
-            } else if code == response::PULL_OFFSET_MOVED && !config.offset_check_in_slave {
-                // The slave may just be behind: only the master corrects offsets.
-                (code, suggested) = (response::PULL_RETRY_IMMEDIATELY, self.group.broker_id);
-            }
+        let mut next_begin_offset = pulled.next_offset;
+        if self.leaves_offset(broker, code) {
+            (code, suggested) = (response::PULL_RETRY_IMMEDIATELY, self.group.broker_id);
+            next_begin_offset = self.asked.queue_offset;
         }
         if code == response::PULL_OFFSET_MOVED {
             let (place, from, to) = (self.place(), self.asked.queue_offset, pulled.next_offset);
             tracing::info!(?place, from, to, "offset corrected");
-            if config.broker_role != BrokerRole::Slave {
+            if broker.follower().is_none() {
                 let queue = || broker.store().queue(place.topic, place.queue_id);
                 broker.offsets().correct(place, || queue().map_or(0, |queue| queue.max_offset()));
             }
         }
         let header = PullAnswer {
             suggest_which_broker_id: suggested,
-            next_begin_offset: pulled.next_offset,
+            next_begin_offset,
             min_offset: pulled.min_offset,
             max_offset: pulled.max_offset,
         };

@@ -2,7 +2,7 @@
 //!
 //! Source: `AdminBrokerProcessor`, `ConsumerManageProcessor`, `QueryMessageProcessor` of Apache RocketMQ 4.9.8.
 
-use crate::{broker::Broker, config_values::BrokerRole, offsets::Place, refusal::Refusal};
+use crate::{broker::Broker, offsets::Place, refusal::Refusal};
 use protocol::{
     Body, Command,
     code::response,
@@ -82,12 +82,10 @@ pub fn update_consumer_offset(broker: &Broker, peer: &Peer, request: &Command) -
         return Err(Refusal::new(response::TOPIC_NOT_EXIST, format!("topic[{}] not exist", of.topic)));
     }
     crate::groups::refuse_own(&of.consumer_group)?;
-    if broker.config().broker_role != BrokerRole::Slave {
-        let place = Place { topic: &of.topic, group: &of.consumer_group, queue_id: of.queue_id };
-        let is_member = |id| broker.clients().is_member(&of.consumer_group, id);
-        if let Err(why) = broker.offsets().report(place, of.commit_offset, peer.id(), is_member) {
-            return Ok(Command::success().with_remark(why));
-        }
+    let place = Place { topic: &of.topic, group: &of.consumer_group, queue_id: of.queue_id };
+    let is_member = |id| broker.clients().is_member(&of.consumer_group, id);
+    if let Err(why) = broker.offsets().report(place, of.commit_offset, peer.id(), is_member) {
+        return Ok(Command::success().with_remark(why));
     }
     Ok(Command::success())
 }

@@ -117,7 +117,8 @@ impl Reply {
 
     /// Stores the reply, if that is to be: its id and index.
     fn store(&self, broker: &Broker) -> Option<(String, i64)> {
-        if !broker.config().store_reply_message_enable {
+        // A slave passes on what it can, but stores nothing of its own.
+        if !broker.config().store_reply_message_enable || broker.follower().is_some() {
             return None;
         }
         let stored = broker.put(&NewRecord {

@@ -4,7 +4,7 @@
 //! Apache RocketMQ 4.9.8 sends its clients orders (220) instead, and refuses while none is connected; this is the way of
 //! 5.x, which every client follows that obeys a corrected offset. Source: `AdminBrokerProcessor.resetOffset`.
 
-use crate::{broker::Broker, config_values::BrokerRole, groups, offsets::Place, refusal::Refusal};
+use crate::{broker::Broker, groups, manage, offsets::Place, refusal::Refusal};
 use protocol::{
     Command,
     code::response,
@@ -17,9 +17,7 @@ use protocol::{
 pub fn reset(broker: &Broker, request: &Command) -> Result<Command, Refusal> {
     let asked: ResetOffset = request.header()?;
     let ResetOffset { topic, group, .. } = &asked;
-    if broker.config().broker_role == BrokerRole::Slave {
-        return Err(Refusal::new(response::SYSTEM_ERROR, "a slave takes no changes: ask its master"));
-    }
+    manage::refuse_on_slave(broker)?;
     groups::refuse_own(group)?;
     let queues = broker.topics().require(topic)?.read_queue_nums;
     if broker.groups().find(group).is_none() {

@@ -1,12 +1,9 @@
 //! Sending: check, place, append, and answer once the message is as safe as the settings ask.
 //!
-//! All sends of one read are appended with one write, and wait for the disk together.
+//! All sends of one read are appended with one write, and wait for the disk and for slaves together.
 //! Source: `SendMessageProcessor`, `AbstractSendMessageProcessor` of Apache RocketMQ 4.9.8.
 
-use crate::{
-    broker::Broker, config_values::FlushDiskType, parked::Parking, refusal::Refusal, timer, topics::DLQ_QUEUES,
-    transaction,
-};
+use crate::{broker::Broker, parked::Parking, refusal::Refusal, safety, timer, topics::DLQ_QUEUES, transaction};
 use base::Fields;
 use protocol::{
     Command,
@@ -17,7 +14,7 @@ use protocol::{
     topic::{self, TopicConfig, perm},
 };
 use remoting::{Answers, Peer, Receipt};
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 use store::{AppendBatch, MessageStore, Placed, StoreError};
 
 /// A batch buffer larger than this is not kept for the next read.
@@ -174,24 +171,29 @@ impl Sends {
             };
             placed = placed.as_slice()[send.records..].iter();
             let answer = Command { remark: send.remark, ..answer(broker, send.queue_id, records) };
-            let synced = send.wait_for_store && waits_for_disk(broker);
+            let waits = send.wait_for_store && safety::is_asked_for(broker);
             match send.announced {
                 Some(ticket) => {
                     let (broker, end) = (broker.clone(), end_of(records));
                     answers.later(send.receipt, async move {
                         broker.announcer().known(ticket).await;
-                        Some(if synced { on_disk(&broker, end).await.answer(&broker, answer) } else { answer })
+                        Some(if waits {
+                            safety::reached(&broker, end).await.answer_send(&broker, answer)
+                        } else {
+                            answer
+                        })
                     });
                 }
-                None if synced => safe_later.push((send.receipt, answer)),
+                None if waits => safe_later.push((send.receipt, answer)),
                 None => answers.now(send.receipt, answer),
             }
         }
         if !safe_later.is_empty() {
             let (broker, end) = (broker.clone(), end_of(&self.placed));
             answers.later_together(async move {
-                let outcome = on_disk(&broker, end).await;
-                safe_later.into_iter().map(|(receipt, answer)| (receipt, outcome.answer(&broker, answer))).collect()
+                let safety = safety::reached(&broker, end).await;
+                let answers = safe_later.into_iter();
+                answers.map(|(receipt, answer)| (receipt, safety.answer_send(&broker, answer))).collect()
             });
         }
     }
@@ -199,47 +201,6 @@ impl Sends {
 
 fn end_of(placed: &[Placed]) -> u64 {
     placed.last().map_or(0, Placed::end)
-}
-
-/// Whether answers wait for the disk.
-pub fn waits_for_disk(broker: &Broker) -> bool {
-    broker.config().flush_disk_type == FlushDiskType::Sync
-}
-
-/// What came of waiting for the disk.
-pub enum Flush {
-    /// It is there.
-    Done,
-    /// Not yet: it may still be done.
-    Late,
-    /// Never: why.
-    Failed(String),
-}
-
-impl Flush {
-    /// What a send is told whose answer would have been `stored`.
-    pub fn answer(&self, broker: &Broker, stored: Command) -> Command {
-        match self {
-            Self::Done => stored,
-            Self::Late => Command { code: response::FLUSH_DISK_TIMEOUT, ..stored },
-            Self::Failed(why) => {
-                let refusal = Refusal::new(response::SERVICE_NOT_AVAILABLE, why);
-                with_region(broker, refusal.answer())
-            }
-        }
-    }
-}
-
-/// Waits until the log is on the disk up to `end`, as long as the settings allow.
-pub async fn on_disk(broker: &Broker, end: u64) -> Flush {
-    let store = broker.store();
-    let timeout = Duration::from_millis(broker.config().sync_flush_timeout_ms);
-    tokio::select! {
-        biased;
-        () = store.flushed().reached(end) => Flush::Done,
-        () = store.sync_failed().reached(1) => Flush::Failed(store.refusing().unwrap_or_default()),
-        () = tokio::time::sleep(timeout) => Flush::Late,
-    }
 }
 
 fn not_stored() -> Refusal {

@@ -4,7 +4,7 @@
 //! A consumer that cannot reach the broker of the message sends it to the retry topic itself: see `send.rs`.
 //! Source: `SendMessageProcessor.asyncConsumerSendMsgBack` of Apache RocketMQ 4.9.8.
 
-use crate::{broker::Broker, refusal::Refusal, send, topics::DLQ_QUEUES};
+use crate::{broker::Broker, refusal::Refusal, safety, send, topics::DLQ_QUEUES};
 use protocol::{
     Command,
     code::response,
@@ -23,11 +23,10 @@ const FIRST_LEVEL: i32 = 3;
 pub fn send_back(broker: &Arc<Broker>, request: &Command, answers: &mut Answers) {
     let receipt = Receipt::of(request);
     match take(broker, request) {
-        Ok(Some(end)) if send::waits_for_disk(broker) => {
+        Ok(Some(end)) if safety::is_asked_for(broker) => {
             let broker = broker.clone();
             answers.later(receipt, async move {
-                let flush = send::on_disk(&broker, end).await;
-                Some(flush.answer(&broker, Command::success()))
+                Some(safety::reached(&broker, end).await.answer(&broker, Command::success()))
             });
         }
         Ok(_) => answers.now(receipt, Command::success()),

@@ -142,6 +142,12 @@ struct Saved {
 }
 
 impl Waiting {
+    /// What may be told of copies that are on the disk; `None` while the file knows more.
+    fn known(&mut self, flushed: u64) -> Option<Saved> {
+        self.known_at.filter(|known| self.read >= *known)?;
+        Some(self.content(flushed))
+    }
+
     /// What may be told of copies that are on the disk.
     fn content(&mut self, flushed: u64) -> Saved {
         while let Some((_, keys)) = self.unflushed.pop_front_if(|(copies, _)| copies.end <= flushed) {
@@ -161,6 +167,12 @@ impl Waiting {
 }
 
 impl Saved {
+    /// Whether nothing is new since `old` but that the log has grown, and not by much.
+    fn is_near(&self, old: &Self) -> bool {
+        let like_old = Self { log_offset: old.log_offset, ..self.clone() };
+        like_old == *old && (0..FAR).contains(&(self.log_offset - old.log_offset))
+    }
+
     fn is_delivered(&self, key: Key) -> bool {
         key.1 < self.read && Some(key) <= self.up_to && self.late.binary_search(&key.1).is_err()
     }
@@ -184,6 +196,29 @@ impl Timers {
         self.waiting.lock().keys.len()
     }
 
+    /// How far messages are delivered, as far as the copies are on the disk: the file's content, for slaves.
+    pub fn told(&self, store: &MessageStore) -> String {
+        let flushed = store.flushed().get();
+        let saved = self.saved.lock();
+        let content = self.waiting.lock().known(flushed).unwrap_or_else(|| saved.clone());
+        serde_json::to_string(&content).unwrap_or_default()
+    }
+
+    /// Takes over what this slave's master [told](Self::told), of whose log this one has everything that it speaks for.
+    ///
+    /// # Errors
+    /// If that is not what a master tells, or the file cannot be written.
+    pub fn copy(&self, told: &str) -> io::Result<()> {
+        let mut masters: Saved = loose_json::from_slice(told.as_bytes())?;
+        masters.late.sort_unstable();
+        let mut saved = self.saved.lock();
+        if !masters.is_near(&saved) {
+            self.file.write(&serde_json::to_vec(&masters)?)?;
+            *saved = masters;
+        }
+        Ok(())
+    }
+
     /// Writes to the file how far messages are delivered, as far as the copies are on the disk.
     ///
     /// # Errors
@@ -192,15 +227,8 @@ impl Timers {
         // First: copies that are made meanwhile lie behind it, whether they are counted or not.
         let flushed = store.flushed().get();
         let mut saved = self.saved.lock();
-        let content = {
-            let mut waiting = self.waiting.lock();
-            if waiting.known_at.is_none_or(|known| waiting.read < known) {
-                return Ok(());
-            }
-            waiting.content(flushed)
-        };
-        let known = Saved { log_offset: saved.log_offset, ..content.clone() };
-        if known == *saved && (0..FAR).contains(&(content.log_offset - saved.log_offset)) {
+        let Some(content) = self.waiting.lock().known(flushed) else { return Ok(()) };
+        if content.is_near(&saved) {
             return Ok(());
         }
         self.file.write(&serde_json::to_vec(&content).map_err(io::Error::other)?)?;

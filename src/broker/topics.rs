@@ -118,6 +118,20 @@ impl Topics {
         }
     }
 
+    /// Takes over the table of this slave's master. Returns the names of topics that are gone; `None` if it is the same.
+    pub fn copy(&self, masters: TopicTable) -> Option<Vec<String>> {
+        let mut table = self.table.write();
+        if snapshot(&table) == masters {
+            return None;
+        }
+        let gone =
+            table.topics.keys().filter(|name| !masters.topic_config_table.contains_key(*name)).cloned().collect();
+        table.topics = masters.topic_config_table.into_iter().map(|(name, topic)| (name, Arc::new(topic))).collect();
+        table.version = masters.data_version;
+        self.file.changed(&snapshot(&table));
+        Some(gone)
+    }
+
     /// Creates or changes a topic.
     pub fn put(&self, topic: TopicConfig) {
         self.insert(&mut self.table.write(), topic);

@@ -46,6 +46,11 @@ impl Transactions {
         Self { pending, turn: AtomicUsize::new(0), rounds: Watermark::new(0) }
     }
 
+    /// None: those in a slave's store are its master's.
+    pub fn none(host: SocketAddr) -> Self {
+        Self { pending: Mutex::new(Pending::from(0, host)), turn: AtomicUsize::new(0), rounds: Watermark::new(0) }
+    }
+
     /// How often it was seen to it that producers are asked, since the start.
     pub fn rounds(&self) -> &Watermark {
         &self.rounds

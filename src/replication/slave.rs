@@ -1,6 +1,20 @@
 //! The slave's end: takes the log from its master, checks that it is the continuation of its own, and appends it.
+//!
+//! Where the master is, and what to do when the logs have parted, is the broker's. One connection's work is in `taking.rs`.
 
-use std::{sync::Arc, time::Duration};
+use crate::{
+    begin::{Begin, Begins},
+    taking::Taking,
+};
+use parking_lot::Mutex;
+use std::{
+    convert::Infallible,
+    future::poll_fn,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 use store::{MessageStore, StoreError};
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -39,6 +53,13 @@ pub enum FollowError {
     /// The connection failed or was closed, or the master was silent for too long: to be tried again.
     #[error("the connection to the master ended: {0}")]
     Io(#[from] std::io::Error),
+    /// The log has to be asked for from another place, which takes a new connection: call [`Slave::follow`] again at once,
+    /// with one. The slave knows where to go on.
+    #[error("the master is asked again, for its log from byte {from}")]
+    Again {
+        /// From where.
+        from: u64,
+    },
     /// This store has records that its master does not have; up to `common` they are the same.
     #[error("this slave's log and its master's part at byte {common}: the slave has {} bytes behind it that the master never had", own_end - common)]
     Diverged {
@@ -66,36 +87,80 @@ pub enum FollowError {
     /// What came is not what a master sends.
     #[error("the master sent what is no log: {0}")]
     Garbage(String),
+    /// This store's own log cannot be compared: its file was deleted meanwhile, or the disk does not give it out.
+    #[error("cannot read byte {at} of this slave's own log")]
+    Unreadable {
+        /// Where.
+        at: u64,
+    },
     /// This store does not take it.
     #[error("cannot append to this slave's log: {0}")]
     Store(#[from] StoreError),
 }
 
 /// Follows a master with a store.
+#[derive(Debug)]
 pub struct Slave {
-    #[expect(dead_code)]
-    store: Arc<MessageStore>,
+    pub(crate) store: Arc<MessageStore>,
+    pub(crate) rules: SlaveRules,
+    pub(crate) begins: Begins,
+    /// How the next connection begins.
+    pub(crate) begin: Mutex<Begin>,
+    pub(crate) following: Mutex<Option<Following>>,
 }
 
 impl Slave {
     /// A slave with this store.
-    pub fn new(store: Arc<MessageStore>, _rules: SlaveRules) -> Self {
-        Self { store }
+    pub fn new(store: Arc<MessageStore>, rules: SlaveRules) -> Self {
+        let (begins, begin, following) = Default::default();
+        Self { store, rules, begins, begin, following }
     }
 
-    /// Follows the master at the other end of `stream` until the connection ends or the logs turn out to differ.
+    /// Compares at least `near` bytes of the log, and `far` bytes to find where two logs part; without this, 64 KiB and
+    /// 64 MiB. For tests, whose logs are small.
+    pub fn comparing(self, near: u64, far: u64) -> Self {
+        Self { begins: Begins { near, far }, ..self }
+    }
+
+    /// Follows the master at the other end of `stream` until the connection ends or the logs turn out to differ. One call
+    /// at a time, and nobody else appends to the store. Each call takes a new connection, and what the master told of its
+    /// log just before; what the slave learned from the connection before, it keeps.
     ///
     /// # Errors
-    /// Why it ended; it never ends otherwise.
-    pub async fn follow<S>(&self, _stream: S, _master: Ends) -> Result<std::convert::Infallible, FollowError>
+    /// Why it ended; it never ends otherwise. After [`FollowError::Again`] call again at once; after
+    /// [`FollowError::Io`], [`FollowError::Garbage`] and [`FollowError::Store`] in a while. The others remain until
+    /// somebody does something about the logs.
+    pub async fn follow<S>(&self, mut stream: S, master: Ends) -> Result<Infallible, FollowError>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        todo!()
+        let mut taking = Taking::new(self, master)?;
+        let flushed = self.store.flushed();
+        let mut on_disk = pin!(flushed.reached(u64::MAX));
+        let ended = poll_fn(|cx| {
+            loop {
+                if let Err(error) = taking.poll_stream(cx, Pin::new(&mut stream)) {
+                    return Poll::Ready(error);
+                }
+                if let Some(at) = taking.waits_for_disk() {
+                    on_disk.set(flushed.reached(at));
+                    if on_disk.as_mut().poll(cx).is_ready() {
+                        taking.report();
+                        continue;
+                    }
+                }
+                match taking.poll_pulse(cx) {
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(error)) => return Poll::Ready(error),
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+        });
+        Err(ended.await)
     }
 
     /// How it is doing; `None` while it is not connected.
     pub fn following(&self) -> Option<Following> {
-        todo!()
+        *self.following.lock()
     }
 }

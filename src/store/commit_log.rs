@@ -115,6 +115,15 @@ impl CommitLog {
         self.file_at(offset)?.slice(offset % self.file_size, size)
     }
 
+    /// At most `max` bytes from `at` on, without a copy; `None` if none are there. See [`crate::MessageStore::copy_from`].
+    pub fn copy_from(&self, at: u64, max: usize) -> Option<Bytes> {
+        let file = self.file_at(at)?;
+        let end = self.written.get().min(file.start() + self.file_size);
+        let len = end.checked_sub(at)?.min(max as u64);
+        let within = at - file.start();
+        (len > 0 && file.readable(within, len)).then(|| file.slice(within, len)).flatten()
+    }
+
     /// The record at `offset`, without a copy; `None` if none starts there, or it is damaged, or may not be shown yet.
     pub fn record_at(&self, offset: i64) -> Option<Bytes> {
         let start = u64::try_from(offset).ok()?;

@@ -119,6 +119,13 @@ impl MessageStore {
         self.parts.log.read(physical_offset, size as u64)
     }
 
+    /// The bytes of the log from `at` on, without a copy: at most `max`, none that is not written yet, and none of the
+    /// next file. `None` if there are none, or the disk cannot read them. For those who copy the log: what is there may
+    /// not be on the disk yet.
+    pub fn copy_from(&self, at: u64, max: usize) -> Option<Bytes> {
+        self.parts.log.copy_from(at, max)
+    }
+
     /// The record that starts there, without a copy; `None` if none does.
     pub fn record_at(&self, physical_offset: i64) -> Option<Bytes> {
         self.parts.log.record_at(physical_offset)

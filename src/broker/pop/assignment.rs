@@ -53,6 +53,22 @@ impl Modes {
         set.map_or((RequestMode::Pull, -1), |set| (set.mode, set.pop_share_queue_num))
     }
 
+    /// The table as JSON, for slaves.
+    pub fn told(&self) -> String {
+        serde_json::to_string(&*self.table.lock()).unwrap_or_default()
+    }
+
+    /// Takes over the table that this slave's master [told](Self::told).
+    ///
+    /// # Errors
+    /// If it is no such table, or cannot be written.
+    pub fn copy(&self, told: &str) -> io::Result<()> {
+        let masters: Table = loose_json::from_slice(told.as_bytes())?;
+        self.file.write(&serde_json::to_vec_pretty(&masters)?)?;
+        *self.table.lock() = masters;
+        Ok(())
+    }
+
     fn set(&self, set: SetRequestMode) -> io::Result<()> {
         let mut table = self.table.lock();
         let mut new = table.clone();

@@ -8,7 +8,7 @@ use super::{
     journal::{Checkpoint, Event, Place, Reading},
     table::Due,
 };
-use crate::{broker::Broker, config_values::BrokerRole, topics::DLQ_QUEUES};
+use crate::{broker::Broker, topics::DLQ_QUEUES};
 use protocol::{
     pop::{
         FIRST_POP_TIME, POP_CK,
@@ -41,9 +41,6 @@ const LEFT_OVER: [&str; 5] =
 
 /// Brings back what is due until shutdown.
 pub async fn run(broker: Arc<Broker>, shutdown: CancellationToken) {
-    if broker.config().broker_role == BrokerRole::Slave {
-        return;
-    }
     // What was in the journal when it was last renewed.
     let (mut ticks, mut renew_below) = (0u32, 0);
     let mut pause = TICK;

@@ -3,12 +3,7 @@
 //! Source: `EndTransactionProcessor` of Apache RocketMQ 4.9.8, which lets a transaction end more than once.
 
 use super::{At, half, is_unsynced, read};
-use crate::{
-    broker::Broker,
-    config_values::{BrokerRole, FlushDiskType},
-    refusal::Refusal,
-    send,
-};
+use crate::{broker::Broker, config_values::FlushDiskType, refusal::Refusal, safety, send};
 use protocol::{
     Command,
     code::response,
@@ -38,7 +33,7 @@ pub fn end(broker: &Arc<Broker>, peer: &Peer, request: &Command, answers: &mut A
         refusal.answer()
     };
     match wish.carry_out(broker) {
-        Some(Ok(_)) if !is_sync(broker) => answers.now(receipt, Command::success()),
+        Some(Ok(_)) if !safety::is_asked_for(broker) => answers.now(receipt, Command::success()),
         Some(Err(refusal)) => answers.now(receipt, refused(refusal)),
         carried_out => {
             let broker = broker.clone();
@@ -48,7 +43,7 @@ pub fn end(broker: &Arc<Broker>, peer: &Peer, request: &Command, answers: &mut A
                     None => wish.carry_out_once_seen(&broker).await,
                 };
                 Some(match outcome {
-                    Ok(end) => send::on_disk(&broker, end).await.answer(&broker, Command::success()),
+                    Ok(end) => safety::reached(&broker, end).await.answer(&broker, Command::success()),
                     Err(refusal) => refused(refusal),
                 })
             });
@@ -67,8 +62,8 @@ impl Wish {
     /// `None` if the producer does not know.
     fn read(broker: &Broker, request: &Command) -> Result<Option<Self>, Refusal> {
         let header: EndTransaction = request.header()?;
-        if broker.config().broker_role == BrokerRole::Slave {
-            return Err(Refusal::new(response::SLAVE_NOT_AVAILABLE, "a slave ends no transactions: ask its master"));
+        if let Some(follower) = broker.follower() {
+            return Err(follower.refusal(response::SLAVE_NOT_AVAILABLE, "ends no transactions"));
         }
         let commit = match header.commit_or_rollback {
             SysFlag::TRANSACTION_COMMIT => true,

@@ -13,7 +13,7 @@ use protocol::{
     properties,
     record::{self, Record},
 };
-use remoting::{Client, client::NoService};
+use remoting::{Client, Names, client::NoService};
 pub use stand::send_header;
 use stand::{copy, small};
 use std::{path::Path, sync::Arc, time::Duration};
@@ -36,9 +36,19 @@ impl Asked {
     }
 
     pub async fn start_in(dir: tempfile::TempDir, clock: Clock, set: impl FnOnce(&mut BrokerConfig)) -> Self {
+        Self::start_known(dir, clock, None, set).await
+    }
+
+    /// The same with name servers.
+    pub async fn start_known(
+        dir: tempfile::TempDir,
+        clock: Clock,
+        names: Option<Names>,
+        set: impl FnOnce(&mut BrokerConfig),
+    ) -> Self {
         let mut config = small(dir.path());
         set(&mut config);
-        let broker = Broker::start(config, None, clock.clone(), &Disk::default()).await.expect("starts");
+        let broker = Broker::start(config, names, clock.clone(), &Disk::default()).await.expect("starts");
         Self { broker, clock, client: Client::asking(), dir }
     }
 
@@ -55,11 +65,17 @@ impl Asked {
 
     /// What a kill of the process would leave, as a broker of its own finds it.
     pub async fn killed(self, set: impl FnOnce(&mut BrokerConfig)) -> Self {
+        let clock = self.clock.clone();
+        let left = self.kill().await;
+        Self::start_in(left, clock, set).await
+    }
+
+    /// What a kill of the process would leave.
+    pub async fn kill(self) -> tempfile::TempDir {
         let left = tempfile::tempdir().expect("a temporary folder");
         copy(self.dir.path(), left.path());
-        let clock = self.clock.clone();
         self.stop().await;
-        Self::start_in(left, clock, set).await
+        left
     }
 
     pub fn dir(&self) -> &Path {
@@ -73,6 +89,12 @@ impl Asked {
     pub async fn ask_for(&self, code: i32, fields: &[(&str, &str)]) -> Command {
         let fields: Fields = fields.iter().copied().collect();
         self.ask(Command { fields, ..Command::request(code) }).await
+    }
+
+    /// Changes a setting.
+    pub async fn change(&self, key: &str, value: &str) -> Command {
+        let text = format!("{key}={value}\n");
+        self.ask(Command::request(request::UPDATE_BROKER_CONFIG).with_body(text.into_bytes())).await
     }
 
     pub async fn send(&self, topic: &str, body: &str, properties: &str) -> Command {

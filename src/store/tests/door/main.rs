@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod append;
+mod copying;
 mod keys;
 mod lifecycle;
 mod model;
