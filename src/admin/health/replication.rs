@@ -32,7 +32,7 @@ struct Ends {
     min: i64,
     max: i64,
     /// What keeps a slave from following, if it says.
-    hindered: Option<(Level, String)>,
+    hindered: Option<String>,
 }
 
 impl Ends {
@@ -44,15 +44,14 @@ impl Ends {
 }
 
 /// What a slave of rmq says of its connection; Apache's slaves say nothing.
-fn hindered(info: &Info) -> Option<(Level, String)> {
-    if let Some(why) = info.get("haRefusal") {
-        return Some((Level::Critical, format!("does not follow its master: {why}")));
-    }
-    match info.get("haState")?.as_str() {
-        "FOLLOWING" => None,
-        "CHECKING" => Some((Level::Warning, "compares its log with its master's".to_owned())),
-        state => Some((Level::Critical, format!("does not follow its master: {state}"))),
-    }
+fn hindered(info: &Info) -> Option<String> {
+    let why = match (info.get("haRefusal"), info.get("haState")?.as_str()) {
+        (_, "FOLLOWING") => return None,
+        (Some(why), _) => why,
+        (None, "CHECKING") => "it still compares its log with its master's",
+        (None, state) => state,
+    };
+    Some(format!("does not follow its master: {why}"))
 }
 
 /// The ends of a broker's log, or what is wrong with it.
@@ -168,9 +167,8 @@ fn compare(
         );
         return (critical(says), Some(first.max - ends.max));
     }
-    let over = u64::try_from(lacks).is_ok_and(|lacks| lacks > limits.max_lag);
-    if let Some((level, says)) = ends.hindered.as_ref().filter(|(level, _)| !over || *level == Level::Critical) {
-        return (Finding::bad(*level, SLAVE, slave, says.as_str()), Some(lacks));
+    if let Some(says) = &ends.hindered {
+        return (critical(says.clone()), Some(lacks));
     }
     let finding = match u64::try_from(lacks) {
         Ok(0) => Finding::ok(slave, "has all that its master has"),
@@ -254,7 +252,7 @@ mod tests {
         };
         assert_eq!(told(&[]), (Fine, "lacks 10 bytes".to_owned()), "as Apache's slaves");
         assert_eq!(told(&[("haState", "FOLLOWING")]).0, Fine);
-        assert_eq!(told(&[("haState", "CHECKING")]).0, Level::Warning);
+        assert_eq!(told(&[("haState", "CHECKING")]).0, Critical, "a send that waits for a slave would fail");
         let (level, says) = told(&[("haState", "CONNECTING")]);
         assert_eq!((level, says.as_str()), (Critical, "does not follow its master: CONNECTING"));
         let (level, says) = told(&[("haState", "REFUSED"), ("haRefusal", "the logs part at 7")]);
