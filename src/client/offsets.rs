@@ -8,6 +8,7 @@ use crate::{
     client::{Client, malformed},
     error::Error,
     route::Queue,
+    source::PATIENCE,
 };
 use protocol::{
     Command,
@@ -115,7 +116,11 @@ impl Client {
     ) -> Result<(i64, String, Command), Error> {
         let Queue { topic, broker, .. } = queue;
         let (id, addr) = self.master_or_slave(broker, topic).await?;
-        let failed = match self.ask(&addr, request.clone()).await {
+        let mut timeout = self.config().request_timeout;
+        if or_any && self.broker_ids(broker).len() > 1 {
+            timeout = timeout.min(PATIENCE);
+        }
+        let failed = match self.ask_within(&addr, request.clone(), timeout).await {
             Err(error @ Error::Unreachable(_)) => error,
             answered => return Ok((id, addr, answered?)),
         };

@@ -9,7 +9,7 @@ use crate::{
     error::Error,
     message::Received,
     route::Queue,
-    source::Source,
+    source::{PATIENCE, Source},
 };
 use parking_lot::Mutex;
 use protocol::{
@@ -76,7 +76,11 @@ impl Client {
         let mut elsewhere = false;
         loop {
             let (id, addr) = self.broker_addr(broker, topic, source.id(), false).await?;
-            match self.pull_at(&from, id, &addr).await {
+            let mut timeout = self.config().request_timeout + from.wait.unwrap_or_default();
+            if from.wait.is_none() && !elsewhere && self.broker_ids(broker).len() > 1 {
+                timeout = timeout.min(PATIENCE);
+            }
+            match self.pull_at(&from, id, &addr, timeout).await {
                 Ok(pulled) => {
                     source.suggested(pulled.suggested_broker);
                     return Ok(pulled);
@@ -103,8 +107,8 @@ impl Client {
     /// Pulls from one broker. Of a slave it is believed what messages it has, not where a queue begins and ends: it may
     /// just be behind. What it cannot give is nothing new, and that is answered no sooner than an impatient reader
     /// should ask again.
-    async fn pull_at(&self, from: &PullFrom<'_>, id: i64, addr: &str) -> Result<Pulled, Error> {
-        let mut pulled = self.pull_once(from, addr).await?;
+    async fn pull_at(&self, from: &PullFrom<'_>, id: i64, addr: &str, timeout: Duration) -> Result<Pulled, Error> {
+        let mut pulled = self.pull_once(from, addr, timeout).await?;
         if id == MASTER_ID {
             return Ok(pulled);
         }
@@ -118,7 +122,7 @@ impl Client {
         Ok(pulled)
     }
 
-    async fn pull_once(&self, from: &PullFrom<'_>, addr: &str) -> Result<Pulled, Error> {
+    async fn pull_once(&self, from: &PullFrom<'_>, addr: &str, timeout: Duration) -> Result<Pulled, Error> {
         const ASKED: i32 = request::PULL_MESSAGE;
         let &PullFrom { group, queue, subscription, offset, max, wait } = from;
         let hold = wait.unwrap_or_default();
@@ -136,7 +140,6 @@ impl Client {
             sub_version: subscription.sub_version,
             expression_type: Some(subscription.expression_type.clone()),
         };
-        let timeout = self.config().request_timeout + hold;
         let answer = self.call(addr, Command::request(ASKED).with_header(&header), timeout).await?;
         let status = match answer.code {
             response::SUCCESS => PullStatus::Found,

@@ -11,6 +11,9 @@ use tokio::time::Instant;
 /// How long a broker that did not answer is not asked again while another of its name can be read.
 const AWAY: Duration = Duration::from_secs(10);
 
+/// How long a broker may take to answer at once what another of its name can answer as well.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Where a queue is read next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Source {

@@ -18,6 +18,7 @@ mod delayed;
 mod deliveries;
 #[cfg(debug_assertions)]
 mod failing_disk;
+mod failover;
 mod full_disk;
 mod harmed;
 mod hostile;
