@@ -38,6 +38,7 @@ mod route;
 mod routes;
 mod selector;
 mod sending;
+mod source;
 mod trace;
 mod transaction;
 mod unique_id;

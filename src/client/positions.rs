@@ -32,7 +32,7 @@ impl Positions {
         match self {
             Self::Brokers => {
                 let told = queues.iter().map(|(queue, process)| async move {
-                    let told = process.persist(|offset| client.commit(group, queue, offset)).await;
+                    let told = process.persist(|offset| client.commit_to(group, queue, offset)).await;
                     if let Err(error) = &told {
                         tracing::warn!(group, %queue, %error, "a position was not committed");
                     }

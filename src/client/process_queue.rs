@@ -150,15 +150,17 @@ impl ProcessQueue {
         self.state.lock().persisted = Some(position);
     }
 
-    /// Has `keep` keep the position if that was not done yet.
-    pub(crate) async fn persist<E, F: Future<Output = Result<(), E>>>(
+    /// Has `keep` keep the position if that was not done yet. If it says `false`, the position is kept for now only, and
+    /// is to be kept again.
+    pub(crate) async fn persist<E, F: Future<Output = Result<bool, E>>>(
         &self,
         keep: impl FnOnce(i64) -> F,
     ) -> Result<(), E> {
         let _persisting = self.persisting.lock().await;
         let Some(position) = self.unpersisted() else { return Ok(()) };
-        keep(position).await?;
-        self.persisted(position);
+        if keep(position).await? {
+            self.persisted(position);
+        }
         Ok(())
     }
 }

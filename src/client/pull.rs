@@ -9,6 +9,7 @@ use crate::{
     error::Error,
     message::Received,
     route::Queue,
+    source::{PATIENCE, Source},
 };
 use parking_lot::Mutex;
 use protocol::{
@@ -21,6 +22,9 @@ use protocol::{
     topic::check_group,
 };
 use std::{collections::HashMap, time::Duration};
+
+/// How soon a slave is asked again that has nothing at an offset.
+const ASK_A_SLAVE_AGAIN: Duration = Duration::from_secs(1);
 
 /// How a pull ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +46,7 @@ pub struct Pulled {
     pub status: PullStatus,
     /// The messages, in order.
     pub messages: Vec<Received>,
-    /// Where to pull next.
+    /// Where to pull next. A slave never sends a reader back.
     pub next_offset: i64,
     /// The queue's first index.
     pub min_offset: i64,
@@ -62,15 +66,65 @@ pub(crate) struct PullFrom<'a> {
     pub(crate) max: i32,
     /// How long the broker may hold the request.
     pub(crate) wait: Option<Duration>,
-    /// Which broker of the name to ask, if it is there.
-    pub(crate) broker_id: i64,
 }
 
 impl Client {
-    pub(crate) async fn pull(&self, from: PullFrom<'_>) -> Result<Pulled, Error> {
+    /// Pulls from the broker that `source` says, which learns what the answer suggests. If that one does not answer,
+    /// another of its name is asked, if there is one.
+    pub(crate) async fn pull(&self, from: PullFrom<'_>, source: &mut Source) -> Result<Pulled, Error> {
+        let Queue { topic, broker, .. } = from.queue;
+        let mut elsewhere = false;
+        loop {
+            let (id, addr) = self.broker_addr(broker, topic, source.id(), false).await?;
+            let mut timeout = self.config().request_timeout + from.wait.unwrap_or_default();
+            if from.wait.is_none() && !elsewhere && self.broker_ids(broker).len() > 1 {
+                timeout = timeout.min(PATIENCE);
+            }
+            match self.pull_at(&from, id, &addr, timeout).await {
+                Ok(pulled) => {
+                    source.suggested(pulled.suggested_broker);
+                    return Ok(pulled);
+                }
+                Err(error @ Error::Unreachable(_)) => {
+                    // The name servers may know already that it has gone.
+                    if let Err(error) = self.fresh_route(topic).await {
+                        tracing::debug!(%topic, %error, "keeps the known route");
+                    }
+                    if !source.failed(id, &self.broker_ids(broker)) || elsewhere {
+                        return Err(error);
+                    }
+                    tracing::warn!(queue = %from.queue, %error, from = source.id(), "reads from another broker of the name");
+                    elsewhere = true;
+                }
+                Err(error) => {
+                    source.refused();
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// Pulls from one broker. Of a slave it is believed what messages it has, not where a queue begins and ends: it may
+    /// just be behind. What it cannot give is nothing new, and that is answered no sooner than an impatient reader
+    /// should ask again.
+    async fn pull_at(&self, from: &PullFrom<'_>, id: i64, addr: &str, timeout: Duration) -> Result<Pulled, Error> {
+        let mut pulled = self.pull_once(from, addr, timeout).await?;
+        if id == MASTER_ID {
+            return Ok(pulled);
+        }
+        if pulled.status == PullStatus::OffsetIllegal || pulled.next_offset < from.offset {
+            (pulled.status, pulled.next_offset, pulled.suggested_broker) = (PullStatus::NoNew, from.offset, MASTER_ID);
+        }
+        let stays = pulled.status != PullStatus::Found && pulled.next_offset == from.offset;
+        if let Some(hold) = from.wait.filter(|_| stays) {
+            tokio::time::sleep(hold.min(ASK_A_SLAVE_AGAIN)).await;
+        }
+        Ok(pulled)
+    }
+
+    async fn pull_once(&self, from: &PullFrom<'_>, addr: &str, timeout: Duration) -> Result<Pulled, Error> {
         const ASKED: i32 = request::PULL_MESSAGE;
-        let PullFrom { group, queue, subscription, offset, max, wait, broker_id } = from;
-        let addr = self.broker_addr(&queue.broker, &queue.topic, broker_id, false).await?;
+        let &PullFrom { group, queue, subscription, offset, max, wait } = from;
         let hold = wait.unwrap_or_default();
         let header = Pull {
             consumer_group: group.to_owned(),
@@ -86,21 +140,20 @@ impl Client {
             sub_version: subscription.sub_version,
             expression_type: Some(subscription.expression_type.clone()),
         };
-        let timeout = self.config().request_timeout + hold;
-        let answer = self.call(&addr, Command::request(ASKED).with_header(&header), timeout).await?;
+        let answer = self.call(addr, Command::request(ASKED).with_header(&header), timeout).await?;
         let status = match answer.code {
             response::SUCCESS => PullStatus::Found,
             response::PULL_NOT_FOUND => PullStatus::NoNew,
             response::PULL_RETRY_IMMEDIATELY => PullStatus::NoMatched,
             response::PULL_OFFSET_MOVED => PullStatus::OffsetIllegal,
-            _ => return Err(refused(&addr, ASKED, answer)),
+            _ => return Err(refused(addr, ASKED, answer)),
         };
-        let told: PullAnswer = answer.header().map_err(|error| malformed(&addr, ASKED, error))?;
+        let told: PullAnswer = answer.header().map_err(|error| malformed(addr, ASKED, error))?;
         let mut messages = Vec::new();
         if status == PullStatus::Found {
             let records = record::decode_all(answer.body.to_bytes(), true);
             let records =
-                records.map_err(|error| malformed(&addr, ASKED, format!("from {queue} at {offset}: {error}")))?;
+                records.map_err(|error| malformed(addr, ASKED, format!("from {queue} at {offset}: {error}")))?;
             messages.reserve(records.len());
             let received = records.into_iter().map(|record| Received::from_record(record, &queue.broker));
             messages.extend(received.filter(|message| !subscription.is_tag() || subscription.wants_tag(message.tag())));
@@ -123,7 +176,7 @@ pub struct PullConsumer {
     own_client: bool,
     group: String,
     /// Which broker of its name each queue is to be read from.
-    suggested: Mutex<HashMap<Queue, i64>>,
+    sources: Mutex<HashMap<Queue, Source>>,
 }
 
 impl PullConsumer {
@@ -142,7 +195,7 @@ impl PullConsumer {
     /// If the group's name is no name.
     pub fn on(client: &Client, group: &str) -> Result<Self, Error> {
         check_group(group)?;
-        Ok(Self { client: client.clone(), own_client: false, group: group.to_owned(), suggested: Mutex::default() })
+        Ok(Self { client: client.clone(), own_client: false, group: group.to_owned(), sources: Mutex::default() })
     }
 
     /// The queues of a topic that can be read, in order.
@@ -153,7 +206,8 @@ impl PullConsumer {
         Ok(self.client.route(topic).await?.readable().to_vec())
     }
 
-    /// Reads at most `max` messages of a queue that `subscription` wants, from `offset` on. With `wait`, the broker
+    /// Reads at most `max` messages of a queue that `subscription` wants, from `offset` on: from the master, or from a
+    /// slave if brokers suggest one or the master does not answer. With `wait`, the broker
     /// holds a request that finds nothing until a message comes or the time has passed.
     ///
     /// # Errors
@@ -166,17 +220,12 @@ impl PullConsumer {
         max: i32,
         wait: Option<Duration>,
     ) -> Result<Pulled, Error> {
-        let broker_id = self.suggested.lock().get(queue).copied().unwrap_or(MASTER_ID);
-        let from = PullFrom { group: &self.group, queue, subscription, offset, max, wait, broker_id };
-        let pulled = self.client.pull(from).await;
-        match &pulled {
-            Ok(pulled) if pulled.suggested_broker != broker_id => {
-                self.suggested.lock().insert(queue.clone(), pulled.suggested_broker);
-            }
-            Ok(_) => {}
-            Err(_) => {
-                self.suggested.lock().remove(queue);
-            }
+        let mut source = self.sources.lock().get(queue).copied().unwrap_or_default();
+        let before = source;
+        let from = PullFrom { group: &self.group, queue, subscription, offset, max, wait };
+        let pulled = self.client.pull(from, &mut source).await;
+        if source != before {
+            self.sources.lock().insert(queue.clone(), source);
         }
         pulled
     }

@@ -11,8 +11,9 @@ use crate::{
     pull::{PullFrom, PullStatus, Pulled},
     push::StartFrom,
     route::Queue,
+    source::Source,
 };
-use protocol::{route::MASTER_ID, topic::RETRY_PREFIX};
+use protocol::topic::RETRY_PREFIX;
 use std::{sync::Arc, time::Duration};
 
 /// How long to wait after a pull that failed. Source: `pullTimeDelayMillsWhenException`.
@@ -40,7 +41,7 @@ pub(crate) async fn pull(member: &Member, queue: &Queue, assigned: &Assigned, ha
             Err(error) => after(member, queue, &error, "it is not known where to start").await,
         }
     };
-    let mut broker_id = MASTER_ID;
+    let mut source = Source::default();
     loop {
         process.room(member.room()).await;
         let Some(subscription) = member.subscriptions.lock().get(&*queue.topic).cloned() else { return };
@@ -51,17 +52,14 @@ pub(crate) async fn pull(member: &Member, queue: &Queue, assigned: &Assigned, ha
             offset,
             max: member.options.pull_batch,
             wait: Some(member.options.long_poll),
-            broker_id,
         };
-        let Pulled { status, messages, next_offset, suggested_broker, .. } = match member.client.pull(from).await {
+        let Pulled { status, messages, next_offset, .. } = match member.client.pull(from, &mut source).await {
             Ok(pulled) => pulled,
             Err(error) => {
-                broker_id = MASTER_ID;
                 after(member, queue, &error, "a pull failed").await;
                 continue;
             }
         };
-        broker_id = suggested_broker;
         match status {
             PullStatus::Found if !messages.is_empty() => {
                 let epoch = process.put(&messages, next_offset);
@@ -101,13 +99,8 @@ async fn start(member: &Member, queue: &Queue, told: Option<i64>) -> Result<(i64
     Ok((offset, false))
 }
 
-/// Waits after a failure, and asks for the route if the broker did not answer: it may be elsewhere now.
+/// Waits after a failure. If a broker did not answer, the name servers have been asked who is left.
 async fn after(member: &Member, queue: &Queue, error: &Error, what: &str) {
     tracing::warn!(group = member.group, %queue, %error, "{what}");
     tokio::time::sleep(AFTER_FAILURE).await;
-    if error.is_unreachable()
-        && let Err(error) = member.client.fresh_route(&queue.topic).await
-    {
-        tracing::debug!(%queue, %error, "keeps the known route");
-    }
 }

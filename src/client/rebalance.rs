@@ -97,13 +97,19 @@ impl Client {
     pub async fn members(&self, group: &str, topic: &str) -> Result<Vec<String>, Error> {
         const ASKED: i32 = request::GET_CONSUMER_LIST_BY_GROUP;
         let route = self.route(topic).await?;
-        let addrs: Vec<&str> = route.data().broker_datas.iter().filter_map(|broker| broker.addr()).collect();
-        let first: usize = rand::random::<u16>().into();
+        let brokers = &route.data().broker_datas;
+        let mut addrs: Vec<&str> = brokers.iter().filter_map(|broker| broker.addr()).collect();
+        if !addrs.is_empty() {
+            let first: usize = rand::random::<u16>().into();
+            let count = addrs.len();
+            addrs.rotate_left(first % count);
+        }
+        // A slave may not have heard of every member yet: it is asked where nobody else answers.
+        addrs.extend(brokers.iter().flat_map(|broker| broker.broker_addrs.values().skip(1).map(String::as_str)));
         let header = GroupOf { consumer_group: group.to_owned() };
         let mut last =
             Error::NoQueue { topic: topic.to_owned(), what: "readable", why: "its route names no broker".to_owned() };
-        for at in 0..addrs.len() {
-            let addr = addrs[(first + at) % addrs.len()];
+        for addr in addrs {
             match self.ask(addr, Command::request(ASKED).with_header(&header)).await {
                 Ok(answer) => {
                     let members = answer.json::<GroupMembers>().map_err(|error| malformed(addr, ASKED, error))?;

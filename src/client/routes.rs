@@ -164,19 +164,40 @@ impl Client {
 
     /// The address of a broker's master.
     pub(crate) async fn master_addr(&self, broker: &str, topic: &str) -> Result<String, Error> {
-        self.broker_addr(broker, topic, MASTER_ID, true).await
+        Ok(self.broker_addr(broker, topic, MASTER_ID, true).await?.1)
     }
 
-    /// The address of a broker: of the one with this id, or unless `only` of another of its name.
-    pub(crate) async fn broker_addr(&self, broker: &str, topic: &str, id: i64, only: bool) -> Result<String, Error> {
+    /// The master of a broker's name; a slave, if the name servers know no master.
+    pub(crate) async fn master_or_slave(&self, broker: &str, topic: &str) -> Result<(i64, String), Error> {
+        match self.broker_addr(broker, topic, MASTER_ID, true).await {
+            Ok(master) => Ok(master),
+            Err(error) => self.known_broker(broker, first).ok_or(error),
+        }
+    }
+
+    /// The ids of a broker's name that are known, in order.
+    pub(crate) fn broker_ids(&self, broker: &str) -> Vec<i64> {
+        self.known_broker(broker, |data| Some(data.broker_addrs.keys().copied().collect())).unwrap_or_default()
+    }
+
+    /// What `pick` finds among the known brokers of a name.
+    pub(crate) fn known_broker<T>(&self, broker: &str, pick: impl Fn(&BrokerData) -> Option<T>) -> Option<T> {
+        self.shared().routes.brokers.read().get(broker).and_then(pick)
+    }
+
+    /// Id and address of a broker: of the one with this id, or unless `only` of another of its name.
+    pub(crate) async fn broker_addr(
+        &self,
+        broker: &str,
+        topic: &str,
+        id: i64,
+        only: bool,
+    ) -> Result<(i64, String), Error> {
         let find = || {
-            let brokers = self.shared().routes.brokers.read();
-            let data = brokers.get(broker)?;
-            data.broker_addrs
-                .get(&id)
-                .map(String::as_str)
-                .or_else(|| if only { None } else { data.addr() })
-                .map(str::to_owned)
+            self.known_broker(broker, |data| {
+                let this = data.broker_addrs.get(&id).map(|addr| (id, addr.clone()));
+                if only { this } else { this.or_else(|| first(data)) }
+            })
         };
         if let Some(addr) = find() {
             return Ok(addr);
@@ -211,6 +232,11 @@ impl Client {
             Err(error) => Err(error),
         }
     }
+}
+
+/// The master, else the slave with the lowest id.
+fn first(data: &BrokerData) -> Option<(i64, String)> {
+    data.broker_addrs.iter().next().map(|(id, addr)| (*id, addr.clone()))
 }
 
 impl Topic {

@@ -6,6 +6,7 @@
 mod ali_ons;
 mod binary_header;
 mod broadcast;
+mod check;
 mod cli;
 mod clients;
 mod cluster;
@@ -17,6 +18,7 @@ mod delayed;
 mod deliveries;
 #[cfg(debug_assertions)]
 mod failing_disk;
+mod failover;
 mod full_disk;
 mod harmed;
 mod hostile;

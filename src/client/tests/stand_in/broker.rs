@@ -66,6 +66,15 @@ pub struct State {
     /// Answer requests for locks with an error.
     pub refuse_locks: bool,
     pub sends: usize,
+    pub pulls: usize,
+    /// Whom pulls are told to ask next.
+    pub suggested: i64,
+    /// Refuses messages, and leaves offsets it does not have to its master.
+    pub is_slave: bool,
+    /// Says where a queue begins and ends as a master does, although it is a slave.
+    pub corrects_offsets: bool,
+    /// Leave everything without an answer.
+    pub hangs: bool,
     pub hosted_bytes: i64,
 }
 
@@ -103,6 +112,18 @@ impl Broker {
         self.state.lock().members.get(group).map_or(0, BTreeMap::len)
     }
 
+    /// Takes over all messages of another broker.
+    pub fn copy(&self, from: &Self) {
+        let (queues, bytes) = {
+            let from = from.state.lock();
+            (from.queues.clone(), from.hosted_bytes)
+        };
+        let mut state = self.state.lock();
+        (state.queues, state.hosted_bytes) = (queues, bytes);
+        drop(state);
+        self.stored.advance(bytes as u64);
+    }
+
     /// Tells the members of a group where to go on.
     pub fn reset(&self, group: &str, topic: &str, positions: OffsetTable) {
         let state = self.state.lock();
@@ -126,6 +147,9 @@ impl Broker {
         }
         let mut state = self.state.lock();
         state.sends += 1;
+        if state.is_slave {
+            return Command::refusal(response::SERVICE_NOT_AVAILABLE, "a slave takes no messages");
+        }
         if state.refuse_retries && header.topic.starts_with(RETRY_PREFIX) {
             return Command::refusal(response::SYSTEM_ERROR, "as the test wants it");
         }
@@ -170,14 +194,19 @@ impl Broker {
         let (min, max) = (state.first.get(&key).copied().unwrap_or(0), records.len() as i64);
         let answer = |code, next| {
             Command::answer(code).with_header(&PullAnswer {
-                suggest_which_broker_id: 0,
+                suggest_which_broker_id: state.suggested,
                 next_begin_offset: next,
                 min_offset: min,
                 max_offset: max,
             })
         };
         if pull.queue_offset < min || pull.queue_offset > max {
-            return (answer(response::PULL_OFFSET_MOVED, pull.queue_offset.clamp(min, max)), false);
+            let to = pull.queue_offset.clamp(min, max);
+            return match state.is_slave && !state.corrects_offsets {
+                // As Apache's slaves do.
+                true => (answer(response::PULL_RETRY_IMMEDIATELY, pull.queue_offset), false),
+                false => (answer(response::PULL_OFFSET_MOVED, to), false),
+            };
         }
         let expression = pull.subscription.clone().unwrap_or_default();
         let wanted = Subscription::tags(&pull.topic, &expression, 0);
@@ -377,7 +406,9 @@ impl Broker {
                 Command::success()
             }
             request::GET_BROKER_RUNTIME_INFO => {
-                let table = [("brokerVersionDesc".to_owned(), "V4_9_8".to_owned())].into();
+                let mut table: BTreeMap<_, _> = [("brokerVersionDesc".to_owned(), "V4_9_8".to_owned())].into();
+                table.insert("commitLogMinOffset".to_owned(), "0".to_owned());
+                table.insert("commitLogMaxOffset".to_owned(), self.state.lock().hosted_bytes.to_string());
                 Command::success().with_json(&KvTable { table })
             }
             request::GET_BROKER_CONFIG => Command::success().with_body(format!("#comment\nbrokerName={}\n", self.name)),
@@ -416,7 +447,12 @@ impl Service for Broker {
     fn serve(&self, peer: &Arc<Peer>, requests: &mut Vec<Command>, answers: &mut Answers) {
         for request in requests.drain(..) {
             let receipt = Receipt::of(&request);
-            if request.code == request::SEND_MESSAGE_V2 && self.state.lock().mute {
+            let (mute, hangs) = {
+                let mut state = self.state.lock();
+                state.pulls += usize::from(request.code == request::PULL_MESSAGE);
+                (state.mute, state.hangs)
+            };
+            if hangs || mute && request.code == request::SEND_MESSAGE_V2 {
                 continue;
             }
             if request.code != request::PULL_MESSAGE {

@@ -25,29 +25,42 @@ pub use broker::Broker;
 /// Topic → broker name → queues.
 type Topics = Arc<Mutex<BTreeMap<String, BTreeMap<String, i32>>>>;
 
+/// Broker name → id → address of each broker that is registered.
+type Live = Arc<Mutex<BTreeMap<String, BTreeMap<i64, String>>>>;
+
 pub struct Cluster {
     pub names: String,
     pub brokers: Vec<Arc<Broker>>,
     topics: Topics,
-    live: Arc<Mutex<BTreeMap<String, String>>>,
+    live: Live,
     name_server: Tasks,
+    /// Of brokers that were started again.
+    again: Mutex<Vec<Tasks>>,
 }
 
 impl Cluster {
     /// A name server and brokers of these names, on free ports.
     pub async fn start(brokers: &[&str]) -> Self {
         let topics = Topics::default();
-        let live: Arc<Mutex<BTreeMap<String, String>>> = Arc::default();
+        let live = Live::default();
         let mut started = Vec::new();
         for name in brokers {
             let broker = Broker::start(name, topics.clone()).await;
-            live.lock().insert((*name).to_owned(), broker.addr.clone());
+            live.lock().insert((*name).to_owned(), [(0, broker.addr.clone())].into());
             started.push(broker);
         }
         let name_server = Tasks::default();
         let service = NameServer { topics: topics.clone(), live: live.clone() };
         let names = listen(Arc::new(service), &name_server);
-        Self { names, brokers: started, topics, live, name_server }
+        Self { names, brokers: started, topics, live, name_server, again: Mutex::default() }
+    }
+
+    /// Adds a slave to a broker's name. It has nothing yet: see [`Broker::copy`].
+    pub async fn slave_of(&self, at: usize, id: i64) -> Arc<Broker> {
+        let slave = Broker::start(&self.brokers[at].name, self.topics.clone()).await;
+        slave.state.lock().is_slave = true;
+        self.live.lock().get_mut(&slave.name).unwrap().insert(id, slave.addr.clone());
+        slave
     }
 
     /// Every broker holds the topic.
@@ -64,10 +77,20 @@ impl Cluster {
 
     /// Stops a broker; the name server goes on naming it if `registered`.
     pub async fn stop_broker(&self, at: usize, registered: bool) {
-        self.brokers[at].tasks.stop(Duration::from_secs(5)).await;
         if !registered {
-            self.live.lock().remove(&self.brokers[at].name);
+            self.live.lock().get_mut(&self.brokers[at].name).unwrap().remove(&0);
         }
+        self.brokers[at].tasks.stop(Duration::from_secs(5)).await;
+    }
+
+    /// Starts a broker again that was stopped: where it was, with what it had.
+    pub fn start_again(&self, at: usize) {
+        let broker = &self.brokers[at];
+        let tasks = Tasks::default();
+        let listener = server::bind(broker.addr.parse().unwrap()).unwrap();
+        tasks.spawn("stand-in", server::serve(listener, broker.clone(), Limits::default(), tasks.clone()));
+        self.again.lock().push(tasks);
+        self.live.lock().get_mut(&broker.name).unwrap().insert(0, broker.addr.clone());
     }
 
     pub async fn stop_name_server(&self) {
@@ -105,14 +128,14 @@ pub fn nobody() -> String {
 
 struct NameServer {
     topics: Topics,
-    live: Arc<Mutex<BTreeMap<String, String>>>,
+    live: Live,
 }
 
 impl NameServer {
     fn broker_data(&self, name: &str) -> Option<BrokerData> {
-        let addr = self.live.lock().get(name)?.clone();
-        Some(BrokerData {
-            broker_addrs: [(0, addr)].into(),
+        let broker_addrs = self.live.lock().get(name)?.clone();
+        (!broker_addrs.is_empty()).then(|| BrokerData {
+            broker_addrs,
             broker_name: name.to_owned(),
             cluster: "C".to_owned(),
             enable_acting_master: false,
