@@ -34,8 +34,7 @@ pub fn enter(test: &str) -> Where {
         return Where::Outside(format!("{WITHOUT} is set"));
     }
     // What the hosts are made of, tried out.
-    let trial =
-        "ip link add b type bridge && ip link add v type veth peer name w && unshare --net true && nsenter --version";
+    let trial = "ip link add switch type bridge && ip link add cable type veth peer name end && unshare --net true && nsenter --version";
     let tried = Command::new("unshare").args(ENTER).args(["sh", "-c", trial]).output();
     match tried {
         Ok(tried) if tried.status.success() => {}
