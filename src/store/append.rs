@@ -1,4 +1,8 @@
 //! Putting records at the end of the log: encoded outside the lock, placed and written as one batch under it.
+//!
+//! Records that another store has placed already come by `append/copied.rs`.
+
+mod copied;
 
 use crate::{
     StoreError, consume_queue::ConsumeQueue, fanout::Plan, index_file::Key, mapped_file::LogFile, parts::Parts,
@@ -165,7 +169,8 @@ impl AppendBatch {
 
 /// Whether `topic` is one plain folder name, so that no queue lies outside the store.
 pub(crate) fn names_a_folder(topic: &str) -> bool {
-    !topic.is_empty() && topic != "." && topic != ".." && !topic.contains(['/', '\0'])
+    // The longest name that file systems take.
+    (1..=255).contains(&topic.len()) && topic != "." && topic != ".." && !topic.contains(['/', '\0'])
 }
 
 /// The one place that writes the log; lives inside the append lock.
@@ -176,6 +181,8 @@ pub(crate) struct Appender {
     /// Where the last one starts.
     last_record: u64,
     file: Option<Arc<LogFile>>,
+    /// Where the filler starts in which `end` lies: it is being copied, and its rest is still to come.
+    filler_from: Option<u64>,
     /// Bytes behind `end` that a refused write may have left there.
     unwiped: usize,
     pub closed: bool,
@@ -183,12 +190,17 @@ pub(crate) struct Appender {
 
 impl Appender {
     pub fn new(end: u64, last_record: u64, file: Option<Arc<LogFile>>) -> Self {
-        Self { end, last_record, file, unwiped: 0, closed: false }
+        Self { end, last_record, file, filler_from: None, unwiped: 0, closed: false }
     }
 
     /// Where the next record goes.
     pub fn end(&self) -> u64 {
         self.end
+    }
+
+    /// Where the last record ends, or the filler behind it: what a start will find to be the end of the log.
+    pub fn whole_end(&self) -> u64 {
+        self.filler_from.unwrap_or(self.end)
     }
 
     /// Where the last record starts.
@@ -210,10 +222,11 @@ impl Appender {
     fn file_for(&mut self, parts: &Parts, size: usize) -> Result<Arc<LogFile>, StoreError> {
         if let Some(file) = &self.file {
             let left = parts.log.file_size - (self.end - file.start());
-            if (size + BLANK_MIN_LEN) as u64 <= left {
+            let has_filler = self.filler_from.is_some();
+            if (size + BLANK_MIN_LEN) as u64 <= left && !has_filler {
                 return Ok(file.clone());
             }
-            if left >= BLANK_MIN_LEN as u64 {
+            if left >= BLANK_MIN_LEN as u64 && !has_filler {
                 let mut filler = Vec::with_capacity(BLANK_MIN_LEN);
                 encode_blank(left as usize, &mut filler);
                 file.write(self.end - file.start(), &filler)?;
@@ -221,6 +234,7 @@ impl Appender {
             let next = parts.log.add_file(self.end + left)?;
             file.publish(parts.log.file_size);
             self.end = next.start();
+            self.filler_from = None;
             parts.log.written.advance(self.end);
             parts.queue_flush.wake();
             return Ok(self.file.insert(next).clone());

@@ -9,8 +9,9 @@ use crate::{
     consume_queue::{ConsumeQueue, Offered},
     fanout::Plan,
     index_file::Key,
+    leap::{MOST_FILLED, leap, start_anew},
     parts::Parts,
-    queue_files::QueueEntry,
+    queue_files::{LAST_OFFSET, QueueEntry},
     scan::{FoundFile, Scan},
     view::RecordView,
 };
@@ -19,9 +20,6 @@ use std::{
     collections::HashMap,
     sync::{Arc, atomic::Ordering},
 };
-
-/// The longest gap in a queue that is filled; behind a longer one it starts anew.
-const MOST_FILLED: i64 = 1_000_000;
 
 /// From where on the log is to be offered.
 #[derive(Clone, Copy, Debug)]
@@ -105,7 +103,8 @@ impl<'a> Pass<'a> {
             index.note(self.hashes.iter().map(|&hash| Key { hash, physical_offset, store_ms: record.store_ms() }));
         }
         let offset = record.queue_offset();
-        let queued = plan.queued && names_a_folder(&topic) && record.queue_id() >= 0 && offset >= 0;
+        let queued =
+            plan.queued && names_a_folder(&topic) && record.queue_id() >= 0 && (0..=LAST_OFFSET).contains(&offset);
         let known = (physical_offset as u64) < self.missing.queues_from;
         if !queued || known || parts.deleted.covers(&topic, physical_offset as u64) {
             return Ok(());
@@ -132,7 +131,9 @@ impl<'a> Pass<'a> {
         match queue.offer(record.offset, record.entry) {
             Offered::Taken | Offered::Known => {}
             Offered::Gap if !self.whole => self.gap = true,
-            Offered::Gap if queue.max_offset() == 0 => drop(self.start_anew(&queue, &record)?),
+            Offered::Gap if queue.max_offset() == 0 => {
+                start_anew(&self.parts.queues, &queue, record.offset)?.add(record.entry);
+            }
             Offered::Gap | Offered::Restarted => {
                 self.suspects.insert((queue.topic().to_owned(), queue.id()), record);
             }
@@ -142,34 +143,8 @@ impl<'a> Pass<'a> {
 
     /// Goes on at the record's own offset, which is not the next one of its queue.
     fn jump(&self, queue: &Arc<ConsumeQueue>, record: &Suspect) -> Result<Arc<ConsumeQueue>, StoreError> {
-        let (next, start) = (queue.next(), queue.physical_end());
-        let missing = record.offset - next;
-        // What each missing message may have taken of the log, so that entries stay in its order.
-        let each = (record.entry.physical_offset - start) / missing.max(1);
-        if !(1..MOST_FILLED).contains(&missing) || each == 0 {
-            return self.start_anew(queue, record);
-        }
-        tracing::warn!(
-            topic = queue.topic(),
-            queue = queue.id(),
-            from = next,
-            to = record.offset,
-            "messages are missing in the log: their places in the consume queue stay empty"
-        );
-        for index in 0..missing {
-            let size = each.min(i32::MAX.into()) as u32;
-            queue.add(QueueEntry { physical_offset: start + index * each, size, tag_hash: 0 });
-        }
+        let queue = leap(&self.parts.queues, queue, record.offset, record.entry.physical_offset)?;
         queue.add(record.entry);
-        Ok(queue.clone())
-    }
-
-    fn start_anew(&self, queue: &Arc<ConsumeQueue>, record: &Suspect) -> Result<Arc<ConsumeQueue>, StoreError> {
-        let (topic, id, offset) = (queue.topic(), queue.id(), record.offset);
-        tracing::warn!(topic, queue = id, offset, "consume queue starts anew");
-        queue.delete()?;
-        let anew = self.parts.queues.put(topic, id, offset, offset, 0);
-        anew.offer(offset, record.entry);
-        Ok(anew)
+        Ok(queue)
     }
 }

@@ -88,6 +88,18 @@ impl CommitLog {
         Ok(file)
     }
 
+    /// Deletes the only file of a log without a record, if there is one.
+    pub fn remove_empty_file(&self) -> Result<(), StoreError> {
+        let only = self.files.read().first().cloned();
+        if let Some(file) = only {
+            self.disk.remove_file(file.path())?;
+            // Before another is made: of files that do not follow each other no log is made again.
+            self.disk.sync_dir(&self.dir)?;
+            self.files.write().clear();
+        }
+        Ok(())
+    }
+
     /// Deletes the first file and takes it out of the log, if it is the one at `path`; returns whether it was. Whoever
     /// still reads its bytes keeps them. One call at a time.
     pub fn delete_first(&self, path: &Path) -> Result<bool, StoreError> {

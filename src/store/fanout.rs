@@ -63,7 +63,7 @@ impl TagRule {
             Self::Hash(hash) => hash,
             Self::Delay { level } => {
                 let index = (level as usize).min(delay_levels_ms.len()).checked_sub(1);
-                store_ms + index.map_or(1000, |index| delay_levels_ms[index])
+                store_ms.saturating_add(index.map_or(1000, |index| delay_levels_ms[index]))
             }
         }
     }

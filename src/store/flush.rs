@@ -101,7 +101,7 @@ impl Parts {
         // Taken together: every entry and key of the records before `settled` is noted.
         let (settled, last_record, store_ms) = {
             let appender = self.appender.lock();
-            (appender.end(), appender.last_record(), self.last_store_ms.load(Ordering::Acquire))
+            (appender.whole_end(), appender.last_record(), self.last_store_ms.load(Ordering::Acquire))
         };
         if let Some(index) = &self.index {
             index.link().inspect_err(|error| self.health.index_trouble(Some(error.to_string())))?;

@@ -165,7 +165,7 @@ impl IndexFile {
             let slot = self.slot_at(key.hash);
             let older = heads.insert(slot, header.next).unwrap_or_else(|| self.slots.load_u32(slot));
             let older = if older < header.next { older } else { 0 };
-            let seconds = ((key.store_ms - header.begin_ms) / 1000).clamp(0, i32::MAX.into()) as u32;
+            let seconds = (key.store_ms.saturating_sub(header.begin_ms) / 1000).clamp(0, i32::MAX.into()) as u32;
             Entry { hash: key.hash, physical_offset: key.physical_offset, seconds, older }.encode(&mut bytes);
             header.slots_used += u32::from(older == 0);
             header.next += 1;
@@ -272,7 +272,7 @@ impl IndexFile {
         }
         // The header may have come further than its entries did.
         if number != stated || header.end_physical != last_physical {
-            header.end_ms = header.begin_ms + i64::from(last_seconds) * 1000;
+            header.end_ms = header.begin_ms.saturating_add(i64::from(last_seconds) * 1000);
             header.end_physical = last_physical;
         }
         (header.next, header.slots_used) = (number, slots_used);

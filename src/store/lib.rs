@@ -19,6 +19,7 @@ mod flush;
 mod health;
 mod index;
 mod index_file;
+mod leap;
 mod mapped_file;
 mod offline;
 mod parts;

@@ -23,6 +23,8 @@ use std::{
 
 /// Bytes of an entry.
 pub(crate) const ENTRY_LEN: usize = 20;
+/// The largest offset that a message of a queue can have: room to count on, and to name files, is left.
+pub(crate) const LAST_OFFSET: i64 = i64::MAX / (2 * ENTRY_LEN as i64);
 /// Files that all queues together keep open; beyond it they are opened for each use.
 const MAX_OPEN_FILES: usize = 256;
 

@@ -80,15 +80,26 @@ impl MessageStore {
     }
 
     /// Appends what was copied from another store's log: `bytes` start there where this log ends, at `at`. Takes as many
-    /// whole records and fillers as there are, exactly as they are, and returns how many bytes that was; 0 if the first
-    /// record is not whole yet. A log that is empty begins where the first file of the other begins: at any multiple of
-    /// the file size.
+    /// whole records as there are, and fillers, exactly as they are, and returns how many bytes that was; 0 if the first
+    /// record is not whole yet. A filler may come in parts. A log without a record begins where the first file of the
+    /// other begins: at any multiple of the file size.
+    ///
+    /// A queue goes on with the offset that the record has: it starts anew if its topic was deleted and made again in the
+    /// other store, and whenever there is no other explanation.
     ///
     /// # Errors
     /// [`StoreError::NotTheNext`] if the log does not end at `at`, or what is there is no record of this place; what the
-    /// disk says. Nothing of `bytes` is kept then.
-    pub fn append_copied(&self, _at: u64, _bytes: &[u8]) -> Result<usize, StoreError> {
-        todo!()
+    /// disk says. Nothing of `bytes` is kept then. What comes before something wrong is kept, and is no error.
+    pub fn append_copied(&self, at: u64, bytes: &[u8]) -> Result<usize, StoreError> {
+        let mut appender = self.parts.appender.lock();
+        let taken = match appender.closed {
+            true => Err(StoreError::Closed),
+            false => appender.append_copied(&self.parts, at, bytes),
+        };
+        if taken.is_err() {
+            self.parts.counters.put_failures.fetch_add(1, Ordering::Relaxed);
+        }
+        taken
     }
 
     /// Cuts the log of a store that nobody has open at the record boundary at or below `to`, for a slave that has what
