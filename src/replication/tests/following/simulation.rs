@@ -194,7 +194,8 @@ impl World {
             FollowError::Diverged { common, .. } => {
                 self.happened.diverged += 1;
                 node.ahead = None;
-                Box::pin(self.restart_slave(number, false, |dir| cut(dir, common))).await;
+                let clean = self.rng.random();
+                Box::pin(self.restart_slave(number, clean, |dir| cut(dir, common))).await;
                 // What the master had told was a little old.
                 let node = &mut self.slaves[number];
                 assert!(node.end() >= common);
@@ -393,18 +394,7 @@ fn parts(store: &MessageStore, history: &[u8]) -> bool {
 }
 
 fn cut(dir: &Path, common: u64) {
-    let size = 16 << 10;
-    for entry in fs::read_dir(dir.join("commitlog")).unwrap() {
-        let path = entry.unwrap().path();
-        let start: u64 = path.file_name().unwrap().to_str().unwrap().parse().unwrap();
-        if start > common {
-            fs::remove_file(path).unwrap();
-        } else if start + size > common {
-            let file = fs::OpenOptions::new().write(true).open(path).unwrap();
-            file.set_len(common - start).unwrap();
-            file.set_len(size).unwrap();
-        }
-    }
+    MessageStore::cut(&StoreConfig::small(dir), common, &dir.join("cut")).unwrap();
 }
 
 /// Writes behind the end of a log.
