@@ -365,6 +365,8 @@ impl World {
         }
         let store = self.master_store();
         for node in &self.slaves {
+            // With a synchronous flush, queues show what is on the disk.
+            flush(node.store()).await;
             same_queues(&store, node.store());
             same_queues(node.store(), &store);
         }
