@@ -154,7 +154,8 @@ impl Stretch {
             {
                 at = next;
             }
-            at == self.end
+            // The filler at the end may be there in part.
+            at >= self.end
         })
     }
 }
