@@ -242,6 +242,10 @@ async fn keep_following(broker: &Broker, follower: &Follower) {
     let mut pause = Duration::ZERO;
     // What was last said of why it fails: nobody needs to read it every second.
     let mut said = String::new();
+    if !broker.announcer().is_alone() {
+        // The first registration tells.
+        broker.announcer().known(1).await;
+    }
     loop {
         let master = place_of(broker, told.borrow_and_update().as_ref());
         let known = std::mem::replace(&mut follower.state.lock().master, master.clone());
@@ -377,5 +381,19 @@ impl Broker {
             "messages that the master never had are cut off the log of this slave, and kept in a file"
         );
         Ok(kept)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_master_that_nobody_names_answers_one_port_below() {
+        assert_eq!(one_port_below("10.0.0.1:10912").as_deref(), Some("10.0.0.1:10911"));
+        assert_eq!(one_port_below("[fd00::1]:2").as_deref(), Some("[fd00::1]:1"));
+        for wrong in ["", "host", "host:0", "host:x"] {
+            assert_eq!(one_port_below(wrong), None, "{wrong}");
+        }
     }
 }

@@ -24,10 +24,13 @@ const MAX_QUEUES: i32 = 65_535;
 pub async fn run(broker: Arc<Broker>, shutdown: CancellationToken) {
     let Some(follower) = broker.follower() else { return };
     let keep = async {
-        let mut said = String::new();
+        let (mut said, mut known) = (String::new(), 0);
         loop {
             follower.agreed().await;
             let connection = follower.connections().get();
+            if std::mem::replace(&mut known, connection) != connection {
+                tracing::info!("this log is the master's as far as it goes: following it");
+            }
             let lost = async { follower.connections().reached(connection + 1).await };
             let copied = tokio::select! {
                 copied = copy(&broker, follower) => copied,

@@ -8,21 +8,10 @@
 
 use crate::{broker::Broker, offsets::OffsetTable};
 use protocol::{Command, code::request, inspect::KvTable, route::MASTER_ID};
-use serde::Deserialize;
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 /// How long it may take in all: clients are kept waiting.
 const WITHIN: Duration = Duration::from_secs(1);
-
-/// What a slave answers to 43.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Told {
-    /// `topic@group` → queue → next index to consume.
-    offset_table: BTreeMap<String, BTreeMap<i32, i64>>,
-    /// `topic@group` → queues whose offset was committed there. Only slaves of rmq say so.
-    committed_here: BTreeMap<String, Vec<i32>>,
-}
 
 /// Takes over the offsets of the slaves that the name servers know, where they are larger.
 pub async fn take_offsets(broker: &Broker) {
@@ -45,11 +34,11 @@ async fn take_from(broker: &Broker, addr: String) {
     let ask = |code| broker.announcer().ask_server(&addr, Command::request(code), WITHIN);
     let asked = tokio::join!(ask(request::GET_ALL_CONSUMER_OFFSET), ask(request::GET_BROKER_RUNTIME_INFO));
     let (Some(offsets), Some(info)) = asked else { return };
-    let (Ok(told), Ok(info)) = (offsets.json::<Told>(), info.json::<KvTable>()) else {
+    let (Ok(told), Ok(info)) = (offsets.json::<OffsetTable>(), info.json::<KvTable>()) else {
         return tracing::warn!(slave = addr, "cannot read what a slave says of how far groups have read there");
     };
     let is_rmq = info.table.get("brokerVersionDesc").is_some_and(|version| version.starts_with("rmq "));
-    let offsets = told.offsets(is_rmq);
+    let offsets = if is_rmq { committed(told) } else { told };
     let queue_end = |topic: &str, queue| broker.store().queue(topic, queue).map_or(0, |queue| queue.max_offset());
     let raised = broker.offsets().raise(&offsets, queue_end);
     if raised > 0 {
@@ -57,15 +46,9 @@ async fn take_from(broker: &Broker, addr: String) {
     }
 }
 
-impl Told {
-    /// What counts of it.
-    fn offsets(self, only_committed: bool) -> OffsetTable {
-        let Self { mut offset_table, committed_here } = self;
-        if only_committed {
-            let counts =
-                |key: &str, queue_id: &i32| committed_here.get(key).is_some_and(|here| here.contains(queue_id));
-            offset_table.iter_mut().for_each(|(key, queues)| queues.retain(|queue_id, _| counts(key, queue_id)));
-        }
-        OffsetTable { offset_table, ..OffsetTable::default() }
-    }
+/// What a slave of rmq says that clients committed there.
+fn committed(OffsetTable { mut offset_table, committed_here }: OffsetTable) -> OffsetTable {
+    let counts = |key: &str, queue_id: &i32| committed_here.get(key).is_some_and(|here| here.contains(queue_id));
+    offset_table.iter_mut().for_each(|(key, queues)| queues.retain(|queue_id, _| counts(key, queue_id)));
+    OffsetTable { offset_table, committed_here }
 }

@@ -9,6 +9,7 @@ mod checkpoint;
 mod commit_log;
 mod config;
 mod consume_queue;
+mod cut;
 mod damage;
 mod deleted;
 mod disk_space;

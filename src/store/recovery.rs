@@ -172,7 +172,7 @@ pub(crate) fn open(config: StoreConfig, clock: Clock, lock: &StoreLock) -> Resul
 }
 
 /// The log's files in order, checked for size and gaps.
-fn log_files(config: &StoreConfig, after_abort: bool) -> Result<Vec<FoundFile>, StoreError> {
+pub(crate) fn log_files(config: &StoreConfig, after_abort: bool) -> Result<Vec<FoundFile>, StoreError> {
     let size = config.mapped_file_size_commit_log;
     let mut files: Vec<FoundFile> = Vec::new();
     let mut listed = config.disk.list(&config.commit_log_path())?;
@@ -301,7 +301,12 @@ fn first_store_ms(head: &[u8]) -> Option<i64> {
 }
 
 /// Makes everything behind `end` zeros, for good.
-fn cut_log(config: &StoreConfig, files: &mut Vec<FoundFile>, end: u64, after_abort: bool) -> Result<(), StoreError> {
+pub(crate) fn cut_log(
+    config: &StoreConfig,
+    files: &mut Vec<FoundFile>,
+    end: u64,
+    after_abort: bool,
+) -> Result<(), StoreError> {
     let size = config.mapped_file_size_commit_log;
     while let Some(file) = files.last().filter(|file| file.start > end) {
         tracing::warn!(file = %file.path.display(), end, "removing a log file behind the end of the log");

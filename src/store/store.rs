@@ -3,7 +3,7 @@
 //! Pulling is in `pull.rs`, finding by key in `find.rs`, deleting in `retention.rs`, figures in `stats.rs`.
 
 use crate::{
-    AppendBatch, ConsumeQueue, Placed, StoreConfig, StoreError, append::Appender, fanout::SCHEDULE_TOPIC, flush,
+    AppendBatch, ConsumeQueue, Placed, StoreConfig, StoreError, append::Appender, cut, fanout::SCHEDULE_TOPIC, flush,
     parts::Parts, recovery, retention::Retention, store_lock::StoreLock,
 };
 use base::{Clock, Watermark};
@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use protocol::record::BLANK_MIN_LEN;
 use std::{
     fmt,
+    path::{Path, PathBuf},
     sync::{Arc, atomic::Ordering},
     thread::JoinHandle,
 };
@@ -108,8 +109,8 @@ impl MessageStore {
     ///
     /// # Errors
     /// [`StoreError::InUse`]; nothing below `to` that is a record; what the disk says. The log is then as it was.
-    pub fn cut(_config: &StoreConfig, _to: u64, _aside: &std::path::Path) -> Result<std::path::PathBuf, StoreError> {
-        todo!()
+    pub fn cut(config: &StoreConfig, to: u64, aside: &Path) -> Result<PathBuf, StoreError> {
+        cut::cut(config, to, aside)
     }
 
     /// The queue, if a message was ever stored in it.

@@ -6,7 +6,7 @@ use crate::{
     cluster::{free_port, scratch, start_namesrv},
     lone::{Lone, SMALL_AND_BUSY},
     process::Background,
-    wire::{ask, make_topic, send},
+    wire::{Wire, ask, make_topic, send},
 };
 use protocol::code::{request, response};
 use rustix::process::Signal;
@@ -46,12 +46,19 @@ fn store(at: &Lone, body: &str, count: usize) {
     }
 }
 
+/// One figure of the runtime info of a broker that may just be starting again.
+fn tells(at: &Lone, name: &str) -> Option<String> {
+    let answer = Wire::try_connect(&at.addr).ok()?.try_call(ask(request::GET_BROKER_RUNTIME_INFO, &[]))?;
+    let info: serde_json::Value = answer.json().expect("a table");
+    info["table"].get(name)?.as_str().map(str::to_owned)
+}
+
 /// Waits until the slave has the master's whole log.
 #[track_caller]
 fn converges(slave: &Background, pair: &Pair) {
     slave.until("the master's whole log", || {
-        let ends = [&pair.master, &pair.slave].map(|place| place.tells("commitLogMaxOffset"));
-        ends[0].is_some() && ends[0] == ends[1] && pair.slave.tells("haState").as_deref() == Some("FOLLOWING")
+        let ends = [&pair.master, &pair.slave].map(|place| tells(place, "commitLogMaxOffset"));
+        ends[0].is_some() && ends[0] == ends[1] && tells(&pair.slave, "haState").as_deref() == Some("FOLLOWING")
     });
     let files = |of: &Lone| {
         let names = fs::read_dir(of.store.join("commitlog")).expect("a log").map(|file| file.expect("readable").path());
@@ -62,7 +69,7 @@ fn converges(slave: &Background, pair: &Pair) {
             .map(|path| (path.file_name().expect("named").to_owned(), fs::read(&path).expect("readable")))
             .collect::<Vec<_>>()
     };
-    let end: usize = pair.master.tells("commitLogMaxOffset").and_then(|end| end.parse().ok()).expect("a number");
+    let end: usize = tells(&pair.master, "commitLogMaxOffset").and_then(|end| end.parse().ok()).expect("a number");
     let bytes = |of: &Lone| {
         let mut all: Vec<u8> = files(of).into_iter().flat_map(|(_, bytes)| bytes).collect();
         all.truncate(end);

@@ -36,19 +36,19 @@ impl Asked {
     }
 
     pub async fn start_in(dir: tempfile::TempDir, clock: Clock, set: impl FnOnce(&mut BrokerConfig)) -> Self {
-        Self::start_known(dir, clock, None, set).await
+        Self::start_on(Disk::default(), None, dir, clock, set).await
     }
 
-    /// The same with name servers.
-    pub async fn start_known(
+    pub async fn start_on(
+        disk: Disk,
+        names: Option<Names>,
         dir: tempfile::TempDir,
         clock: Clock,
-        names: Option<Names>,
         set: impl FnOnce(&mut BrokerConfig),
     ) -> Self {
         let mut config = small(dir.path());
         set(&mut config);
-        let broker = Broker::start(config, names, clock.clone(), &Disk::default()).await.expect("starts");
+        let broker = Broker::start(config, names, clock.clone(), &disk).await.expect("starts");
         Self { broker, clock, client: Client::asking(), dir }
     }
 

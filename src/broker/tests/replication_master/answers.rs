@@ -2,10 +2,74 @@
 
 use crate::{
     asked::text,
-    stage::{Asked, ByHand, LONG_MS, SHORT_MS, connected, info, master, port_for_slaves, sync_master, until},
+    stage::{Asked, BEGIN_MS, ByHand, LONG_MS, SHORT_MS, connected, info, master, port_for_slaves, sync_master, until},
 };
-use broker::config_values::{BrokerRole, FlushDiskType};
+use base::{
+    Clock, Disk,
+    disk::{Call, Refused, Tap},
+};
+use broker::{
+    config::BrokerConfig,
+    config_values::{BrokerRole, FlushDiskType},
+};
+use parking_lot::{Condvar, Mutex};
 use protocol::code::{request, response};
+use std::sync::Arc;
+
+const WELL: u8 = 0;
+const SLOW: u8 = 1;
+const BROKEN: u8 = 2;
+
+/// A disk whose syncs of the log wait until it is well, or fail.
+#[derive(Default)]
+struct Trouble {
+    state: Mutex<u8>,
+    changed: Condvar,
+}
+
+impl Trouble {
+    fn be(&self, state: u8) {
+        *self.state.lock() = state;
+        self.changed.notify_all();
+    }
+}
+
+/// Makes a disk well at the end of a test, however that ends: the broker's threads wait for it.
+struct Cured(Arc<Trouble>);
+
+impl Drop for Cured {
+    fn drop(&mut self) {
+        self.0.be(WELL);
+    }
+}
+
+impl Tap for Trouble {
+    fn before(&self, call: &Call<'_>) -> Result<(), Refused> {
+        let flushing = std::thread::current().name() == Some("store-log");
+        if !flushing || !matches!(call, Call::Sync { path } if path.to_string_lossy().contains("commitlog")) {
+            return Ok(());
+        }
+        let mut state = self.state.lock();
+        self.changed.wait_while(&mut state, |state| *state == SLOW);
+        match *state {
+            BROKEN => Err(std::io::Error::other("it broke").into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn after(&self, _: &Call<'_>) {}
+}
+
+/// A master that waits for slaves and for this disk.
+async fn on(disk: Arc<Trouble>, set: impl FnOnce(&mut BrokerConfig)) -> Asked {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    Asked::start_on(Disk::with_tap(disk), None, dir, Clock::manual(BEGIN_MS), |config| {
+        config.broker_role = BrokerRole::SyncMaster;
+        config.flush_disk_type = FlushDiskType::Sync;
+        set(config);
+    })
+    .await
+}
 
 async fn code_of_a_send(asked: &Asked, properties: &str) -> i32 {
     asked.send("T", "x", properties).await.code
@@ -56,6 +120,13 @@ async fn a_send_succeeds_once_a_slave_has_acknowledged_it() {
     tokio::select! {
         code = &mut send => panic!("answered with {code} before a slave had all of it"),
         _ = until(&asked, |info| info.get("haReplicatedOffset") == Some(&(end - 1).to_string())) => {}
+    }
+    // An answer that was ready by then comes before this one, on the same connection.
+    info(&asked).await;
+    tokio::select! {
+        biased;
+        code = &mut send => panic!("answered with {code} before a slave had all of it"),
+        () = std::future::ready(()) => {}
     }
     slave.report(end).await;
     assert_eq!(send.await, response::SUCCESS);
@@ -119,6 +190,40 @@ async fn a_slave_that_goes_while_it_is_waited_for_leaves_the_time_to_decide() {
     assert_eq!(code, response::FLUSH_SLAVE_TIMEOUT);
     connected(&asked, 0).await;
     assert_eq!(code_of_a_send(&asked, "").await, response::SLAVE_NOT_AVAILABLE);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slaves_trouble_is_told_before_the_disks() {
+    let disk = Arc::new(Trouble::default());
+    let asked = on(disk.clone(), |config| {
+        config.slave_timeout_ms = SHORT_MS;
+        config.sync_flush_timeout_ms = SHORT_MS;
+    })
+    .await;
+    disk.be(SLOW);
+    let _at_the_end = Cured(disk);
+    assert_eq!(code_of_a_send(&asked, "").await, response::SLAVE_NOT_AVAILABLE);
+    let mut slave = ByHand::from(&asked, 0).await;
+    connected(&asked, 1).await;
+    assert_eq!(code_of_a_send(&asked, "").await, response::FLUSH_SLAVE_TIMEOUT);
+    let end = asked.broker.store().written().get();
+    slave.take(end).await;
+    slave.report(end).await;
+    until(&asked, |info| info.get("haReplicatedOffset") == Some(&end.to_string())).await;
+    asked.change("slaveTimeout", &LONG_MS.to_string()).await;
+    tokio::spawn(slave.follow());
+    assert_eq!(code_of_a_send(&asked, "").await, response::FLUSH_DISK_TIMEOUT, "a slave has what is not on the disk");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_fails_is_told_without_waiting_for_a_slave() {
+    let disk = Arc::new(Trouble::default());
+    let asked = on(disk.clone(), |config| config.slave_timeout_ms = LONG_MS).await;
+    let _silent = ByHand::from(&asked, 0).await;
+    connected(&asked, 1).await;
+    disk.be(BROKEN);
+    let answer = asked.send("T", "x", "").await;
+    assert_eq!(answer.code, response::SERVICE_NOT_AVAILABLE, "{:?}", answer.remark);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,12 +1,14 @@
 //! Who may take the log, and what others do to the port.
 
 use crate::stage::{
-    ByHand, LONG_MS, PATIENCE, SHORT_MS, connected, info, master, outer_address, port_for_slaves, sync_master,
+    Asked, BEGIN_MS, ByHand, LONG_MS, PATIENCE, SHORT_MS, Told, connected, info, master, outer_address,
+    port_for_slaves, sync_master,
 };
 use base::{Clock, Disk};
 use broker::{Broker, StartError, config::BrokerConfig, config_values::BrokerRole};
-use protocol::code::response;
-use std::net::{Ipv4Addr, TcpListener};
+use protocol::{code::response, route::MASTER_ID};
+use remoting::Names;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stranger_gets_nothing_and_counts_for_nothing_until_the_settings_allow_it() {
@@ -28,6 +30,28 @@ async fn a_stranger_gets_nothing_and_counts_for_nothing_until_the_settings_allow
     slave.report(0).await;
     let end = asked.broker.store().written().get();
     assert_eq!(slave.take(end).await.1.len() as u64, end);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_the_name_servers_know_under_the_brokers_name_is_no_stranger() {
+    let Some(outer) = outer_address() else {
+        println!("skipped: this machine has no address but its own, from which nobody is a stranger");
+        return;
+    };
+    for (name, is_served) in [("broker-a", true), ("broker-b", false)] {
+        let told = Told::new(name, "{}", "V4_9_8");
+        told.knows(MASTER_ID, SocketAddr::new(outer, 1));
+        let names = Names::parse(&told.listen().await.to_string()).expect("an address");
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let asked = Asked::start_on(Disk::default(), Some(names), dir, Clock::manual(BEGIN_MS), |config| {
+            config.broker_name = "broker-a".to_owned();
+        })
+        .await;
+        assert_eq!(asked.send("T", "x", "").await.code, response::SUCCESS);
+        let mut slave = ByHand::silent(&asked, outer).await;
+        slave.report(0).await;
+        assert_eq!(slave.piece().await.is_some(), is_served, "a broker of the name {name}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,3 +8,4 @@ mod answers;
 mod door;
 mod return_of_a_master;
 mod stage;
+mod told;

@@ -1,54 +1,11 @@
 //! A master that comes back asks its slaves how far groups have read there.
 
-use crate::stage::{Asked, BEGIN_MS};
+use crate::stage::{Asked, BEGIN_MS, Told};
 use base::{Clock, Disk};
 use broker::{Broker, config::BrokerConfig};
-use parking_lot::Mutex;
-use protocol::{
-    Command,
-    code::request,
-    inspect::KvTable,
-    registration::Register,
-    route::{BrokerData, ClusterInfo},
-};
-use remoting::{Answers, Limits, Names, Peer, Receipt, Service, server};
-use std::{
-    net::{Ipv4Addr, SocketAddr},
-    path::Path,
-    sync::Arc,
-};
-use tokio::net::TcpListener;
-
-/// A name server and a slave in one, which says what it is told to say and notes what it is asked.
-struct Told {
-    brokers: ClusterInfo,
-    offsets: &'static str,
-    version: &'static str,
-    asked: Mutex<Vec<i32>>,
-}
-
-impl Service for Told {
-    fn serve(&self, _: &Arc<Peer>, requests: &mut Vec<Command>, answers: &mut Answers) {
-        for request in requests.drain(..) {
-            self.asked.lock().push(request.code);
-            let answer = match request.code {
-                request::GET_BROKER_CLUSTER_INFO => Command::success().with_json(&self.brokers),
-                request::GET_ALL_CONSUMER_OFFSET => Command::success().with_body(self.offsets.as_bytes().to_vec()),
-                request::GET_BROKER_RUNTIME_INFO => {
-                    let table = [("brokerVersionDesc", self.version)].map(|(key, value)| (key.into(), value.into()));
-                    Command::success().with_json(&KvTable { table: table.into() })
-                }
-                request::REGISTER_BROKER => {
-                    let register: Register = request.header().expect("a registration");
-                    assert_ne!(register.ha_server_addr, "127.0.0.1:10912", "the port that was opened");
-                    Command::success()
-                }
-                _ => Command::success(),
-            };
-            answers.now(Receipt::of(&request), answer);
-        }
-    }
-}
+use protocol::code::request;
+use remoting::Names;
+use std::{path::Path, sync::Arc};
 
 /// Offsets of a group of clients and of one of the broker's own, the first further than its queue.
 const OFFSETS: &str = "{\"offsetTable\":{\"T@G\":{0:2},\"T@H\":{\"0\":99},\"T@I\":{\"0\":1},\"T@CID_RMQ_SYS_X\":{\"0\":1},\
@@ -56,17 +13,9 @@ const OFFSETS: &str = "{\"offsetTable\":{\"T@G\":{0:2},\"T@H\":{\"0\":99},\"T@I\
 
 /// Starts the broker in `dir` anew, with a slave that says `told`; the broker, and what was asked.
 async fn start(dir: &Path, version: &'static str, slave_id: i64) -> (Arc<Broker>, Vec<i32>) {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
-    let addr: SocketAddr = listener.local_addr().expect("bound");
-    let data = BrokerData {
-        broker_addrs: [(slave_id, addr.to_string())].into(),
-        broker_name: "broker-a".to_owned(),
-        ..BrokerData::default()
-    };
-    let brokers = ClusterInfo { broker_addr_table: [("broker-a".to_owned(), data)].into(), ..ClusterInfo::default() };
-    let told = Arc::new(Told { brokers, offsets: OFFSETS, version, asked: Mutex::default() });
-    let tasks = base::Tasks::default();
-    tasks.spawn("told", server::serve(listener, told.clone(), Limits::default(), tasks.clone()));
+    let told = Told::new("broker-a", OFFSETS, version);
+    let addr = told.listen().await;
+    told.knows(slave_id, addr);
     let config = BrokerConfig {
         listen_port: 0,
         broker_name: "broker-a".to_owned(),
@@ -119,6 +68,7 @@ async fn all_that_a_slave_of_apache_says_counts_up_to_the_end_of_its_queue() {
     let (broker, _) = start(dir.path(), "V4_9_8", 1).await;
     let expected = [("G", Some(2)), ("H", Some(3)), ("I", Some(2)), ("CID_RMQ_SYS_X", None)];
     assert_eq!(offsets(&broker), expected);
+    assert_eq!(broker.offsets().get("U", "G", 0), None, "there is no such queue here");
     broker.stop().await.expect("closes cleanly");
 }
 

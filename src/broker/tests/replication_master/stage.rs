@@ -1,7 +1,10 @@
 //! What the tests of a master share: a broker as master, and a slave made by hand, which speaks as a slave does and does
 //! only what it is told.
 
-pub use crate::asked::{Asked, BEGIN_MS, PATIENCE};
+pub use crate::{
+    asked::{Asked, BEGIN_MS, PATIENCE},
+    told::Told,
+};
 use base::Clock;
 use broker::{config::BrokerConfig, config_values::BrokerRole};
 use protocol::{code::request, inspect::KvTable};

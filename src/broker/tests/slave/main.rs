@@ -4,6 +4,7 @@
 #[path = "../asked/mod.rs"]
 mod asked;
 
+mod between;
 mod following;
 mod parted;
 mod reading;

@@ -1,7 +1,7 @@
 //! A name server, and brokers of one name around it.
 
 pub use crate::asked::{Asked, BEGIN_MS, PATIENCE};
-use base::Clock;
+use base::{Clock, Disk};
 use broker::{Broker, config::BrokerConfig, config_values::BrokerRole};
 use namesrv::{NameServer, NamesrvConfig};
 use protocol::{
@@ -41,7 +41,7 @@ impl Stage {
 
     async fn start(&self, dir: TempDir, set: impl FnOnce(&mut BrokerConfig)) -> Asked {
         let names = Names::parse(&self.names.addr().to_string()).expect("an address");
-        Asked::start_known(dir, self.clock.clone(), Some(names), set).await
+        Asked::start_on(Disk::default(), Some(names), dir, self.clock.clone(), set).await
     }
 
     pub async fn master(&self, dir: TempDir, set: impl FnOnce(&mut BrokerConfig)) -> Asked {
@@ -90,6 +90,13 @@ pub async fn same_log(master: &Asked, slave: &Asked) {
     assert!(log(master) == log(slave), "the logs differ");
 }
 
+/// Waits until queue 0 of a topic is the same at both: queues follow the log.
+pub async fn same_queue(master: &Asked, slave: &Asked, topic: &str) {
+    let bodies = master.bodies(topic);
+    slave.arrived(topic, bodies.len() as u64).await;
+    assert_eq!(slave.bodies(topic), bodies);
+}
+
 /// The whole log.
 pub fn log(of: &Asked) -> Vec<u8> {
     let store = of.broker.store();
@@ -133,7 +140,7 @@ pub async fn cut(stage: &Stage, slave: Asked) -> Asked {
     let cut = tokio::time::timeout(PATIENCE, slave.broker.must_be_cut()).await.expect("the logs differ");
     let config = (**slave.broker.config()).clone();
     let dir = slave.stop().await;
-    let kept = Broker::cut(&config, &base::Disk::default(), cut).expect("it can be cut");
+    let kept = Broker::cut(&config, &Disk::default(), cut).expect("it can be cut");
     assert!(kept.starts_with(dir.path()) && kept.is_file(), "{kept:?} holds what is cut off");
     stage.slave(dir, plain).await
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod copying;
+mod cut;
 mod garbage;
 mod pair;
 mod queues;
