@@ -24,9 +24,15 @@ const EXIT_CODES: &str = "\
 Exit codes: 0 healthy (warnings do not change that), 1 not healthy, 2 wrong usage.
 With -o nagios those of Nagios plugins: 0 OK, 1 WARNING, 2 CRITICAL (or wrong options), 3 UNKNOWN.";
 
+/// What the codes of findings mean; `admin::health` gives them.
+const CODES: &str = "\
+Codes: H02 a name server does not answer, H04 a broker does not, H05 there are no brokers or too few, H06 name servers \
+     differ, H07 a broker name has no master or two brokers are one, H08 sends wait, H09 a disk is full or messages are \
+     refused, H10 a slave lags, is missing or does not follow, H22 records are damaged.";
+
 /// Check whether servers are well: for probes, monitors and CI
 #[derive(Debug, clap::Args)]
-#[command(arg_required_else_help = true, after_help = EXIT_CODES)]
+#[command(arg_required_else_help = true, after_help = format!("{EXIT_CODES}\n\n{CODES}"))]
 pub struct Arguments {
     #[command(subcommand)]
     what: What,
