@@ -18,6 +18,8 @@ use tokio::time::Instant;
 /// Most of a log that is read to show its end.
 const TAIL_BYTES: u64 = 16 * 1024;
 const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// The first file descriptor that is not standard input, output or error.
+const FIRST_OF_CALLER: i32 = 3;
 
 /// A process, beyond doubt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,6 +142,8 @@ pub(crate) fn start(launch: &Launch) -> Result<(Child, Identity), Error> {
     let [exe, arguments @ ..] = &launch.argv[..] else {
         return Err(Error::Io { action: "start", path: node.dir.clone(), source: io::ErrorKind::InvalidInput.into() });
     };
+    // What the caller's shell has open, a lock perhaps, must not stay open as long as the node runs.
+    close_fds::set_fds_cloexec_threadsafe(FIRST_OF_CALLER, &[]);
     let child = Command::new(exe)
         .args(arguments)
         .current_dir(&node.dir)
