@@ -1,12 +1,11 @@
 //! `rmq cluster`: clusters of real processes on this machine, for development and tests.
 
+mod render;
 mod template;
 
 use crate::{
     failure::{Failure, Kind, say},
-    log, output, reach,
-    table::render,
-    when,
+    log, output, reach, table, when,
 };
 use ::cluster::{Cluster, Error, Event, Home, NodeState, NodeStatus, Role, Status, Upping};
 use etcetera::BaseStrategy;
@@ -34,6 +33,7 @@ enum What {
     Down(Down),
     List(List),
     Env(Env),
+    Render(render::Arguments),
 }
 
 /// Which cluster is meant.
@@ -127,7 +127,7 @@ impl Arguments {
             What::Up(Up { output, .. }) | What::Status(Look { output, .. }) | What::List(List { output, .. }) => {
                 *output == Output::Json
             }
-            What::Down(_) | What::Env(_) => false,
+            What::Down(_) | What::Env(_) | What::Render(_) => false,
         }
     }
 }
@@ -141,6 +141,7 @@ pub fn run(arguments: Arguments, log_level: Option<log::Level>) -> Result<(), Fa
             What::Down(arguments) => down(arguments).await,
             What::List(arguments) => list(arguments).await,
             What::Env(arguments) => env(arguments).await,
+            What::Render(arguments) => render::run(arguments),
         }
     })
 }
@@ -217,7 +218,7 @@ async fn list(arguments: List) -> Result<(), Failure> {
                     [name.clone(), unknown(), format!("cannot be read: {error}"), unknown(), unknown()]
                 }
             });
-            output::print(render(&["NAME", "TEMPLATE", "STATE", "NAME SERVERS", "FOLDER"], rows))
+            output::print(table::render(&["NAME", "TEMPLATE", "STATE", "NAME SERVERS", "FOLDER"], rows))
         }
         Output::Json => {
             let clusters: Vec<_> = clusters
@@ -326,7 +327,7 @@ fn nodes_table(status: &Status) -> String {
         let log = node.node.log_file().display().to_string();
         [node.node.name.clone(), role(&node.node.role), node.node.listen.to_string(), state(node), pid, log]
     });
-    render(&["NODE", "ROLE", "ADDRESS", "STATE", "PID", "LOG"], rows)
+    table::render(&["NODE", "ROLE", "ADDRESS", "STATE", "PID", "LOG"], rows)
 }
 
 fn role(role: &Role) -> String {
