@@ -1,6 +1,9 @@
 //! From a template to the nodes of one machine: names, ports, directories, and the file each is started with.
 
-use crate::{Error, Ports, Template, template::BrokerGroup};
+use crate::{
+    Error, Ports, Template,
+    template::{BrokerGroup, name_server_name},
+};
 use base::properties;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -123,18 +126,18 @@ pub fn plan(
     };
     let mut launches = Vec::new();
     for number in 1..=template.name_servers {
-        launches.push(name_server(node(format!("namesrv-{number}"), Role::NameServer)?, exe));
+        launches.push(name_server(node(name_server_name(number), Role::NameServer)?, exe));
     }
     let addrs: Vec<String> = launches.iter().map(|launch| launch.node.listen.to_string()).collect();
     let addrs = addrs.join(";");
     for group in &template.brokers {
         let role = Role::Master { broker: group.name.clone() };
-        launches.push(broker(node(group.name.clone(), role)?, template, group, &addrs, exe));
+        launches.push(broker(node(group.node_name(0), role)?, template, group, &addrs, exe));
     }
     for group in &template.brokers {
-        for id in 1..=i64::from(group.slaves) {
-            let role = Role::Slave { broker: group.name.clone(), id };
-            launches.push(broker(node(format!("{}-slave-{id}", group.name), role)?, template, group, &addrs, exe));
+        for id in 1..=group.slaves {
+            let role = Role::Slave { broker: group.name.clone(), id: i64::from(id) };
+            launches.push(broker(node(group.node_name(id), role)?, template, group, &addrs, exe));
         }
     }
     Ok(launches)
@@ -180,8 +183,14 @@ pub(crate) fn broker_settings<'a>(
     let (_, id) = role.broker().unwrap_or_default();
     let mut settings =
         BTreeMap::from([("brokerClusterName", "DefaultCluster".to_owned()), ("brokerRole", word.into())]);
-    for properties in [&template.properties.all, of_role, &group.properties] {
+    let of_node = group.nodes.iter().filter(|node| i64::from(node.id) == id).map(|node| &node.properties);
+    let common = [&template.properties.all, of_role, &group.properties];
+    for properties in common.into_iter().chain(of_node).chain([&template.set]) {
         settings.extend(properties.0.iter().map(|(key, value)| (key.as_str(), value.clone())));
+    }
+    // What is said for all is said for masters.
+    if matches!(role, Role::Slave { .. }) {
+        settings.insert("brokerRole", word.to_owned());
     }
     settings.extend([("brokerName", group.name.clone()), ("brokerId", id.to_string())]);
     settings

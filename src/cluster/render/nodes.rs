@@ -4,7 +4,7 @@ use super::{RenderError, Wishes};
 use crate::{
     Ports, Role, Template,
     plan::{BROKER_NEIGHBOURS, BROKER_PORT, NAME_SERVER_PORT, broker_settings},
-    template::BrokerGroup,
+    template::{BrokerGroup, name_server_name},
 };
 use base::properties;
 use std::collections::BTreeMap;
@@ -70,19 +70,19 @@ impl Node<'_> {
 /// The nodes of a template: name servers, masters, slaves.
 pub(super) fn of(template: &Template) -> Vec<Node<'_>> {
     let name_servers = (1..=template.name_servers).map(|number| Node {
-        name: format!("namesrv-{number}"),
+        name: name_server_name(number),
         role: Role::NameServer,
         group: None,
     });
     let masters = template.brokers.iter().map(|group| Node {
-        name: group.name.clone(),
+        name: group.node_name(0),
         role: Role::Master { broker: group.name.clone() },
         group: Some(group),
     });
     let slaves = template.brokers.iter().flat_map(|group| {
-        (1..=i64::from(group.slaves)).map(move |id| Node {
-            name: format!("{}-slave-{id}", group.name),
-            role: Role::Slave { broker: group.name.clone(), id },
+        (1..=group.slaves).map(move |id| Node {
+            name: group.node_name(id),
+            role: Role::Slave { broker: group.name.clone(), id: i64::from(id) },
             group: Some(group),
         })
     });
