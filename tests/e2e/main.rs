@@ -6,6 +6,7 @@
 mod ali_ons;
 mod binary_header;
 mod broadcast;
+mod check;
 mod cli;
 mod clients;
 mod cluster;
