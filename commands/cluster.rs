@@ -4,6 +4,7 @@ mod down;
 mod foreground;
 mod logs;
 mod progress;
+mod render;
 mod status;
 mod template;
 mod up;
@@ -43,6 +44,7 @@ enum What {
     List(status::List),
     Env(Env),
     Template(template::Arguments),
+    Render(render::Arguments),
 }
 
 /// Which cluster is meant.
@@ -86,7 +88,7 @@ impl Arguments {
             What::Status(arguments) => arguments.output,
             What::List(arguments) => arguments.output,
             What::Start(_) | What::Restart(_) | What::Stop(_) | What::Kill(_) | What::Down(_) => return false,
-            What::Logs(_) | What::Env(_) | What::Template(_) => return false,
+            What::Logs(_) | What::Env(_) | What::Template(_) | What::Render(_) => return false,
         };
         output == Output::Json
     }
@@ -107,6 +109,7 @@ pub fn run(arguments: Arguments, log_level: Option<log::Level>) -> Result<(), Fa
             What::List(arguments) => status::list(arguments).await,
             What::Env(arguments) => env(arguments).await,
             What::Template(arguments) => template::run(arguments).await,
+            What::Render(arguments) => render::run(arguments).await,
         }
     })
 }

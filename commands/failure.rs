@@ -41,8 +41,10 @@ impl Kind {
 /// A failure.
 #[derive(Debug)]
 pub struct Failure {
-    /// The exit code; none if it is no failure at all, but the reader of standard output has seen enough.
+    /// The exit code; none if it is no failure at all, but the reader of standard output has seen enough, or if `told`.
     kind: Option<Kind>,
+    /// The exit code if all has been said already.
+    told: Option<u8>,
     code: Option<String>,
     message: String,
     target: Option<String>,
@@ -54,7 +56,7 @@ impl Failure {
     /// What happened, and to what.
     pub fn new(kind: Kind, message: impl ToString) -> Self {
         let message = message.to_string();
-        Self { kind: Some(kind), code: None, message, target: None, hint: None, retryable: false }
+        Self { kind: Some(kind), told: None, code: None, message, target: None, hint: None, retryable: false }
     }
 
     /// There is no such topic, and asking for it does not make it.
@@ -114,6 +116,11 @@ impl Failure {
         self
     }
 
+    /// All has been said; only the exit code is left, of a convention other than ours.
+    pub fn told(exit: u8) -> Self {
+        Self { kind: None, told: Some(exit), ..Self::new(Kind::Failed, "") }
+    }
+
     /// Whoever read standard output has gone, as `head` does.
     fn reader_gone() -> Self {
         Self { kind: None, ..Self::new(Kind::Failed, "") }
@@ -139,7 +146,7 @@ impl Failure {
 
     /// Says it on standard error, as JSON if that is what was asked for, and gives the exit code to end with.
     pub fn report(self, json: bool) -> ExitCode {
-        let Some(kind) = self.kind else { return ExitCode::SUCCESS };
+        let Some(kind) = self.kind else { return self.told.map_or(ExitCode::SUCCESS, ExitCode::from) };
         if json {
             say(&self.to_json(kind).to_string());
         } else {

@@ -5,6 +5,7 @@
 mod apache_names;
 mod arguments;
 mod broker;
+mod check;
 mod cluster;
 mod consume;
 #[cfg(debug_assertions)]
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Subcommand::Namesrv(arguments) => namesrv::run(arguments, log_level),
         Subcommand::Broker(arguments) => broker::run(arguments, log_level),
         Subcommand::Cluster(arguments) => cluster::run(arguments, log_level),
+        Subcommand::Check(arguments) => check::run(arguments, log_level),
         Subcommand::Produce(arguments) => produce::run(arguments, log_level),
         Subcommand::Consume(arguments) => consume::run(arguments, log_level),
         Subcommand::Topic(arguments) => topic::run(arguments, log_level),

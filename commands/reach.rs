@@ -21,7 +21,7 @@ pub struct Reach {
     /// Name servers [default: of the cluster that `rmq cluster up` runs, else 127.0.0.1:9876]
     #[arg(short, long, env = "NAMESRV_ADDR", value_name = "ADDR[;ADDR]", hide_env_values = true)]
     namesrv: Option<String>,
-    /// How long to try before giving up with exit code 4
+    /// How long to try before giving up
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = when::duration)]
     pub timeout: Duration,
 }
@@ -60,6 +60,15 @@ impl Reach {
         self.start(Some(instance.to_owned()))
     }
 
+    /// A client that gives each question so long. Asks nothing yet.
+    ///
+    /// # Errors
+    /// As [`Reach::client`].
+    pub fn client_asking(&self, one: Duration) -> Result<Client, Failure> {
+        let config = ClientConfig { request_timeout: one, connect_timeout: one, ..ClientConfig::new(self.names()) };
+        Ok(Client::start(config)?)
+    }
+
     fn start(&self, instance: Option<String>) -> Result<Client, Failure> {
         let names = self.names();
         let several = names.split([';', ',']).filter(|name| !name.trim().is_empty()).count().max(1);
@@ -91,7 +100,8 @@ impl Reach {
         }
     }
 
-    fn timed_out(&self) -> Failure {
+    /// What is said when the time is over.
+    pub fn timed_out(&self) -> Failure {
         let names = self.names();
         let message = format!("not done within {:?}; name servers tried: {}", self.timeout, names.replace(';', ", "));
         Failure::new(Kind::Unreachable, message).code("TIMED_OUT").target(names).retryable()

@@ -33,11 +33,13 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
     let mut logs = Logs::of(&nodes);
     let mut printer = Printer::begin(&nodes, arguments.node.is_none());
     printer.print(&logs.last(arguments.lines)?)?;
-    while arguments.follow {
+    if !arguments.follow {
+        return Ok(());
+    }
+    loop {
         tokio::time::sleep(LOOK_EVERY).await;
         printer.print(&logs.more()?)?;
     }
-    Ok(())
 }
 
 /// Prints lines of several nodes.

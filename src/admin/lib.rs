@@ -8,6 +8,7 @@ mod brokers;
 mod dead_letters;
 mod error;
 mod find;
+pub mod health;
 mod messages;
 mod per_broker;
 mod positions;

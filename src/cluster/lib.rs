@@ -11,6 +11,7 @@ mod plan;
 mod ports;
 mod process;
 mod ready;
+pub mod render;
 mod state;
 mod status;
 pub mod template;

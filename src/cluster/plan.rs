@@ -13,10 +13,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const NAME_SERVER_PORT: u16 = 9876;
-const BROKER_PORT: u16 = 10911;
+pub(crate) const NAME_SERVER_PORT: u16 = 9876;
+pub(crate) const BROKER_PORT: u16 = 10911;
 /// A broker also listens two ports below its own, and on the next one above for its slaves.
-const BROKER_NEIGHBOURS: &[i16] = &[-2, 1];
+pub(crate) const BROKER_NEIGHBOURS: &[i16] = &[-2, 1];
 
 /// What a node does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -160,26 +160,9 @@ fn name_server(node: Node, exe: &Path) -> Launch {
 }
 
 fn broker(node: Node, template: &Template, group: &BrokerGroup, name_servers: &str, exe: &Path) -> Launch {
-    let (of_role, role) = match node.role {
-        Role::Slave { .. } => (&template.properties.slave, "SLAVE"),
-        Role::Master { .. } | Role::NameServer => (&template.properties.master, "ASYNC_MASTER"),
-    };
-    let (_, id) = node.role.broker().unwrap_or_default();
-    let mut settings =
-        BTreeMap::from([("brokerClusterName", "DefaultCluster".to_owned()), ("brokerRole", role.into())]);
-    let of_node = group.nodes.iter().filter(|node| i64::from(node.id) == id).map(|node| &node.properties);
-    let common = [&template.properties.all, of_role, &group.properties];
-    for properties in common.into_iter().chain(of_node).chain([&template.set]) {
-        settings.extend(properties.0.iter().map(|(key, value)| (key.as_str(), value.clone())));
-    }
-    // What is said for all is said for masters.
-    if matches!(node.role, Role::Slave { .. }) {
-        settings.insert("brokerRole", role.to_owned());
-    }
+    let mut settings = broker_settings(template, group, &node.role);
     // Last, so that no template can give two nodes the same.
     settings.extend([
-        ("brokerName", group.name.clone()),
-        ("brokerId", id.to_string()),
         ("brokerIP1", node.listen.ip().to_string()),
         // Where slaves find it.
         ("brokerIP2", node.listen.ip().to_string()),
@@ -191,6 +174,32 @@ fn broker(node: Node, template: &Template, group: &BrokerGroup, name_servers: &s
     let config_text = properties::render(settings);
     let argv = argv(exe, "broker", &node, []);
     Launch { node, config_text, argv }
+}
+
+/// What a broker's file says wherever it runs.
+pub(crate) fn broker_settings<'a>(
+    template: &'a Template,
+    group: &'a BrokerGroup,
+    role: &Role,
+) -> BTreeMap<&'a str, String> {
+    let (of_role, word) = match role {
+        Role::Slave { .. } => (&template.properties.slave, "SLAVE"),
+        Role::Master { .. } | Role::NameServer => (&template.properties.master, "ASYNC_MASTER"),
+    };
+    let (_, id) = role.broker().unwrap_or_default();
+    let mut settings =
+        BTreeMap::from([("brokerClusterName", "DefaultCluster".to_owned()), ("brokerRole", word.into())]);
+    let of_node = group.nodes.iter().filter(|node| i64::from(node.id) == id).map(|node| &node.properties);
+    let common = [&template.properties.all, of_role, &group.properties];
+    for properties in common.into_iter().chain(of_node).chain([&template.set]) {
+        settings.extend(properties.0.iter().map(|(key, value)| (key.as_str(), value.clone())));
+    }
+    // What is said for all is said for masters.
+    if matches!(role, Role::Slave { .. }) {
+        settings.insert("brokerRole", word.to_owned());
+    }
+    settings.extend([("brokerName", group.name.clone()), ("brokerId", id.to_string())]);
+    settings
 }
 
 fn argv(exe: &Path, command: &str, node: &Node, more: impl IntoIterator<Item = OsString>) -> Vec<OsString> {

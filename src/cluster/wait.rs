@@ -8,6 +8,8 @@ use tokio::time::Instant;
 /// Lines of a log that an error shows.
 const LOG_LINES: usize = 15;
 const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// What a server says on standard output once it serves.
+const BOOT_LINE: &str = "boot success";
 /// What `rmq` puts before the reason why it ends.
 const LAST_WORD: &str = "rmq: ";
 
@@ -65,7 +67,7 @@ impl<'a> Wait<'a> {
         loop {
             let why = match self.serves(node, &mut master_had).await {
                 // Whoever answers must be this very process, and not another on the same port.
-                Ok(()) if process.is_alive() => return Ok(()),
+                Ok(()) if process.is_alive() && process::said(&node.log_file(), *log_from, BOOT_LINE) => return Ok(()),
                 Ok(()) => "another process serves on its port".to_owned(),
                 Err(why) => why,
             };

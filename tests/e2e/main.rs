@@ -6,6 +6,7 @@
 mod ali_ons;
 mod binary_header;
 mod broadcast;
+mod check;
 mod cli;
 mod clients;
 mod cluster;
@@ -32,6 +33,7 @@ mod readme;
 mod retention;
 mod retry;
 mod servers;
+mod service;
 mod store_command;
 mod traces;
 mod transactions;

@@ -47,6 +47,7 @@ fn node() {
             "broker" => Some(broker(get).await),
             _ => None,
         };
+        println!("boot success");
         std::future::pending().await
     })
 }
