@@ -129,7 +129,7 @@ pub async fn list(arguments: List) -> Result<(), Failure> {
 fn condition(status: &Status) -> String {
     let ready = status.nodes.iter().filter(|node| matches!(node.state, NodeState::Ready { .. })).count();
     if status.is_ready() {
-        if status.is_healthy() { "is up" } else { "is up, but a slave is behind" }.to_owned()
+        if status.is_healthy() { "is up" } else { "is up, but not all of it does what it should" }.to_owned()
     } else if status.is_down() {
         "is down".to_owned()
     } else {
@@ -139,7 +139,10 @@ fn condition(status: &Status) -> String {
 
 fn state(node: &NodeStatus) -> String {
     match &node.state {
-        NodeState::Ready { .. } => "ready".to_owned(),
+        NodeState::Ready { .. } => match &node.hindered {
+            None => "ready".to_owned(),
+            Some(why) => format!("ready, but {why}"),
+        },
         NodeState::Unready { why, .. } => format!("not ready: {why}"),
         NodeState::Stopped => "stopped".to_owned(),
         NodeState::Died { pid } => format!("died (was process {pid})"),

@@ -15,6 +15,21 @@ use std::{net::SocketAddr, time::Duration};
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 /// Where a log ends, in a broker's runtime information.
 const LOG_END: &str = "commitLogMaxOffset";
+/// Why a broker of rmq takes no messages.
+const REFUSES: &str = "refusingWrites";
+/// What a slave of rmq does, and why it does not follow its master.
+const HA_STATE: (&str, &str) = ("haState", "haRefusal");
+const FOLLOWS: &str = "FOLLOWING";
+
+/// What a broker says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Told {
+    /// Where its log ends.
+    pub(crate) end: u64,
+    /// What it does not do although it serves: a master takes no messages, a slave does not follow. None if it says
+    /// nothing of the kind, as slaves of Apache RocketMQ do not.
+    pub(crate) hindered: Option<String>,
+}
 
 /// Asks nodes how they are.
 pub(crate) struct Prober {
@@ -26,10 +41,10 @@ impl Prober {
         Self { client: Client::asking().with_connect_timeout(ANSWER_WITHIN) }
     }
 
-    /// Whether a node serves; if not, what is missing. Of a broker, where its log ends.
+    /// Whether a node serves; if not, what is missing. Of a broker, what it tells.
     ///
     /// A name server answers. A broker answers, and every name server sends clients to it: then a message can be sent.
-    pub(crate) async fn probe(&self, node: &Node, name_servers: &[SocketAddr]) -> Result<Option<u64>, String> {
+    pub(crate) async fn probe(&self, node: &Node, name_servers: &[SocketAddr]) -> Result<Option<Told>, String> {
         let Some((name, id)) = node.role.broker() else {
             return self.clusters(node.listen).await.map(|_| None);
         };
@@ -46,15 +61,25 @@ impl Prober {
                 self.route(*server, name).await?;
             }
         }
-        self.log_end(node).await.map(Some)
+        self.told(node).await.map(Some)
     }
 
-    /// Where a broker's log ends.
-    pub(crate) async fn log_end(&self, node: &Node) -> Result<u64, String> {
+    /// What a broker tells.
+    pub(crate) async fn told(&self, node: &Node) -> Result<Told, String> {
         let ask = Command::request(request::GET_BROKER_RUNTIME_INFO);
-        let info: KvTable = self.ask("broker", node.listen, ask).await?;
-        let end = info.table.get(LOG_END).and_then(|end| end.parse().ok());
-        end.ok_or_else(|| format!("{} does not say where its log ends", node.name))
+        let KvTable { table } = self.ask("broker", node.listen, ask).await?;
+        let end = table.get(LOG_END).and_then(|end| end.parse().ok());
+        let end = end.ok_or_else(|| format!("{} does not say where its log ends", node.name))?;
+        let (state, refusal) = (table.get(HA_STATE.0), table.get(HA_STATE.1));
+        let hindered = match node.role {
+            Role::Slave { .. } => state
+                .filter(|state| *state != FOLLOWS)
+                .map(|state| format!("it does not follow its master: {}", refusal.unwrap_or(state))),
+            Role::Master { .. } | Role::NameServer => {
+                table.get(REFUSES).map(|why| format!("it takes no messages: {why}"))
+            }
+        };
+        Ok(Told { end, hindered })
     }
 
     async fn clusters(&self, server: SocketAddr) -> Result<ClusterInfo, String> {
@@ -95,7 +120,8 @@ mod tests {
     impl remoting::Service for Ends {
         fn serve(&self, _: &Arc<remoting::Peer>, requests: &mut Vec<Command>, answers: &mut remoting::Answers) {
             for request in requests.drain(..) {
-                let info = KvTable { table: [(LOG_END.to_owned(), self.0.to_string())].into() };
+                let said = [(LOG_END, self.0.to_string()), (REFUSES, "full".into()), ("haState", "CONNECTING".into())];
+                let info = KvTable { table: said.map(|(name, value)| (name.to_owned(), value)).into() };
                 answers.now(remoting::Receipt::of(&request), Command::success().with_json(&info));
             }
         }
@@ -150,7 +176,10 @@ mod tests {
         register(&addr.to_string(), &[]).await;
         assert!(missing().await.contains("TOPIC_NOT_EXIST"), "{}", missing().await);
         register(&addr.to_string(), &[SELF_TEST_TOPIC]).await;
-        assert_eq!(prober.probe(&broker, &servers).await, Ok(Some(77)));
+        let told = |hindered: Option<&str>| Ok(Some(Told { end: 77, hindered: hindered.map(str::to_owned) }));
+        assert_eq!(prober.probe(&broker, &servers).await, told(Some("it takes no messages: full")));
+        let slave = node(Role::Slave { broker: "a".into(), id: 1 }, addr);
+        assert_eq!(prober.told(&slave).await.map(Some), told(Some("it does not follow its master: CONNECTING")));
         assert!(tasks.stop(Duration::from_secs(20)).await);
         assert!(Prober::new().probe(&broker, &servers).await.unwrap_err().starts_with("cannot connect to"));
         server.stop().await;

@@ -27,6 +27,8 @@ pub struct NodeStatus {
     /// How many bytes its log lacks of its master's, which was asked first; none if that is not known, or it is no
     /// slave.
     pub behind: Option<u64>,
+    /// What it does not do although it serves: a master takes no messages, a slave does not follow its master.
+    pub hindered: Option<String>,
 }
 
 /// How a node is.
@@ -59,10 +61,11 @@ impl Status {
         self.nodes.iter().all(|node| matches!(node.state, NodeState::Ready { .. }))
     }
 
-    /// Whether every node serves, and every slave had what its master had when that was asked.
+    /// Whether every node serves and does all it should: masters take messages, and slaves follow and
+    /// had what their master had when that was asked.
     pub fn is_healthy(&self) -> bool {
         let has_all = |node: &NodeStatus| !matches!(node.node.role, Role::Slave { .. }) || node.behind == Some(0);
-        self.is_ready() && self.nodes.iter().all(has_all)
+        self.is_ready() && self.nodes.iter().all(|node| has_all(node) && node.hindered.is_none())
     }
 
     /// Whether every node has a process.
@@ -118,14 +121,18 @@ impl NodeStatus {
 
     /// And where its log ends.
     async fn of(node: &Node, name_servers: &[SocketAddr], prober: &Prober) -> Result<(Self, Option<u64>), Error> {
-        let (state, end) = match Identity::read(&node.process_file())? {
-            None => (NodeState::Stopped, None),
-            Some(process) if !process.is_alive() => (NodeState::Died { pid: process.pid }, None),
+        let state = match Identity::read(&node.process_file())? {
+            None => NodeState::Stopped,
+            Some(process) if !process.is_alive() => NodeState::Died { pid: process.pid },
             Some(process) => match prober.probe(node, name_servers).await {
-                Ok(end) => (NodeState::Ready { pid: process.pid }, end),
-                Err(why) => (NodeState::Unready { pid: process.pid, why }, None),
+                Ok(told) => {
+                    let (end, hindered) = told.map_or((None, None), |told| (Some(told.end), told.hindered));
+                    let state = NodeState::Ready { pid: process.pid };
+                    return Ok((Self { node: node.clone(), state, behind: None, hindered }, end));
+                }
+                Err(why) => NodeState::Unready { pid: process.pid, why },
             },
         };
-        Ok((Self { node: node.clone(), state, behind: None }, end))
+        Ok((Self { node: node.clone(), state, behind: None, hindered: None }, None))
     }
 }

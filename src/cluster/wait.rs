@@ -1,7 +1,11 @@
 //! How long a cluster that comes up is not up yet: each node is asked until it serves, and each slave until it has what
 //! its master had.
 
-use crate::{Error, Event, Node, Role, process, process::Identity, ready::Prober};
+use crate::{
+    Error, Event, Node, Role, process,
+    process::Identity,
+    ready::{Prober, Told},
+};
 use std::{net::SocketAddr, process::Child, time::Duration};
 use tokio::time::Instant;
 
@@ -89,11 +93,15 @@ impl<'a> Wait<'a> {
     /// Whether a node serves, and if it is a slave, has what its master had when it was first asked; if not, what is
     /// missing.
     async fn serves(&self, node: &Node, master_had: &mut Option<u64>) -> Result<(), String> {
-        let end = self.prober.probe(node, &self.name_servers).await?;
-        let (Some(end), Some(master)) = (end, self.master_of(node)) else { return Ok(()) };
+        let told = self.prober.probe(node, &self.name_servers).await?;
+        // A master that takes no messages, for its disk is full perhaps, is up: what it has can be read.
+        let (Some(Told { end, hindered }), Some(master)) = (told, self.master_of(node)) else { return Ok(()) };
+        if let Some(why) = hindered {
+            return Err(why);
+        }
         let target = match *master_had {
             Some(target) => target,
-            None => *master_had.insert(self.prober.log_end(master).await?),
+            None => *master_had.insert(self.prober.told(master).await?.end),
         };
         match target.saturating_sub(end) {
             0 => Ok(()),
