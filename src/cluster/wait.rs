@@ -46,11 +46,11 @@ impl<'a> Wait<'a> {
         Self { prober: Prober::new(), nodes, name_servers, within }
     }
 
-    /// Until a node serves that was found running.
+    /// Until a node serves that was found running. A slave need not have caught up: what was started beside it would be
+    /// stopped again for that.
     pub(crate) async fn for_running(&self, node: &Node, progress: &mut impl FnMut(Event<'_>)) -> Result<(), Error> {
         let until = Instant::now() + self.within;
-        let mut master_had = None;
-        while let Err(why) = self.serves(node, &mut master_had).await {
+        while let Err(why) = self.prober.probe(node, &self.name_servers).await {
             if Instant::now() >= until {
                 return Err(not_up(node, format!("it has been running, but {why}"), 0));
             }
