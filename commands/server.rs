@@ -1,5 +1,7 @@
 //! What a server process is, whichever server runs in it: its settings file, runtime, limits and end.
 
+mod notify;
+
 use crate::{
     failure::{Failure, Kind},
     log, output,
@@ -62,10 +64,12 @@ pub fn run<S>(
         };
         // The words scripts wait for. That nobody reads them does not stop a server.
         let _ = output::print(started(&server));
+        notify::tell(notify::READY);
         let name = tokio::select! {
             failure = meanwhile(&mut server) => return Err(failure),
             name = signals.next() => name,
         };
+        notify::tell(notify::STOPPING);
         tracing::info!("{name}: stopping");
         tokio::select! {
             stopped = stop(server) => {

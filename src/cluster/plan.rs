@@ -1,6 +1,9 @@
 //! From a template to the nodes of one machine: names, ports, directories, and the file each is started with.
 
-use crate::{Error, Ports, Template, template::BrokerGroup};
+use crate::{
+    Error, Ports, Template,
+    template::{BrokerGroup, name_server_name},
+};
 use base::properties;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -10,10 +13,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const NAME_SERVER_PORT: u16 = 9876;
-const BROKER_PORT: u16 = 10911;
+pub(crate) const NAME_SERVER_PORT: u16 = 9876;
+pub(crate) const BROKER_PORT: u16 = 10911;
 /// A broker also listens two ports below its own, and on the next one above for its slaves.
-const BROKER_NEIGHBOURS: &[i16] = &[-2, 1];
+pub(crate) const BROKER_NEIGHBOURS: &[i16] = &[-2, 1];
 
 /// What a node does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +72,14 @@ impl Role {
         }
     }
 
+    /// Its usual port, and the distances from it to others that go with it.
+    pub(crate) fn ports(&self) -> (u16, &'static [i16]) {
+        match self {
+            Self::NameServer => (NAME_SERVER_PORT, &[]),
+            Self::Master { .. } | Self::Slave { .. } => (BROKER_PORT, BROKER_NEIGHBOURS),
+        }
+    }
+
     /// In words.
     pub fn title(&self) -> &'static str {
         match self {
@@ -104,7 +115,8 @@ impl Node {
 /// them. A node gets the port that `before` says it had, if it is free.
 ///
 /// # Errors
-/// [`Error::NoPort`] if the machine has none left.
+/// [`Error::NoPort`] if the machine has none left; [`Error::PortTaken`] or [`Error::PortNotAllowed`] if those it must
+/// have cannot be had.
 pub fn plan(
     template: &Template,
     dir: &Path,
@@ -113,28 +125,25 @@ pub fn plan(
     before: impl Fn(&str) -> Option<u16>,
 ) -> Result<Vec<Launch>, Error> {
     let mut node = |name: String, role: Role| {
-        let (usual, neighbours) = match role {
-            Role::NameServer => (NAME_SERVER_PORT, &[][..]),
-            Role::Master { .. } | Role::Slave { .. } => (BROKER_PORT, BROKER_NEIGHBOURS),
-        };
-        let port = ports.take(before(&name), usual, neighbours).ok_or_else(|| Error::NoPort { node: name.clone() })?;
+        let (usual, neighbours) = role.ports();
+        let port = ports.take(before(&name), usual, neighbours).map_err(|error| Error::of_port(&name, &error))?;
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         Ok::<_, Error>(Node { dir: dir.join(&name), name, role, listen })
     };
     let mut launches = Vec::new();
     for number in 1..=template.name_servers {
-        launches.push(name_server(node(format!("namesrv-{number}"), Role::NameServer)?, exe));
+        launches.push(name_server(node(name_server_name(number), Role::NameServer)?, exe));
     }
     let addrs: Vec<String> = launches.iter().map(|launch| launch.node.listen.to_string()).collect();
     let addrs = addrs.join(";");
     for group in &template.brokers {
         let role = Role::Master { broker: group.name.clone() };
-        launches.push(broker(node(group.name.clone(), role)?, template, group, &addrs, exe));
+        launches.push(broker(node(group.node_name(0), role)?, template, group, &addrs, exe));
     }
     for group in &template.brokers {
-        for id in 1..=i64::from(group.slaves) {
-            let role = Role::Slave { broker: group.name.clone(), id };
-            launches.push(broker(node(format!("{}-slave-{id}", group.name), role)?, template, group, &addrs, exe));
+        for id in 1..=group.slaves {
+            let role = Role::Slave { broker: group.name.clone(), id: i64::from(id) };
+            launches.push(broker(node(group.node_name(id), role)?, template, group, &addrs, exe));
         }
     }
     Ok(launches)
@@ -151,20 +160,9 @@ fn name_server(node: Node, exe: &Path) -> Launch {
 }
 
 fn broker(node: Node, template: &Template, group: &BrokerGroup, name_servers: &str, exe: &Path) -> Launch {
-    let (of_role, role) = match node.role {
-        Role::Slave { .. } => (&template.properties.slave, "SLAVE"),
-        Role::Master { .. } | Role::NameServer => (&template.properties.master, "ASYNC_MASTER"),
-    };
-    let (_, id) = node.role.broker().unwrap_or_default();
-    let mut settings =
-        BTreeMap::from([("brokerClusterName", "DefaultCluster".to_owned()), ("brokerRole", role.into())]);
-    for properties in [&template.properties.all, of_role, &group.properties] {
-        settings.extend(properties.0.iter().map(|(key, value)| (key.as_str(), value.clone())));
-    }
+    let mut settings = broker_settings(template, group, &node.role);
     // Last, so that no template can give two nodes the same.
     settings.extend([
-        ("brokerName", group.name.clone()),
-        ("brokerId", id.to_string()),
         ("brokerIP1", node.listen.ip().to_string()),
         // Where slaves find it.
         ("brokerIP2", node.listen.ip().to_string()),
@@ -176,6 +174,32 @@ fn broker(node: Node, template: &Template, group: &BrokerGroup, name_servers: &s
     let config_text = properties::render(settings);
     let argv = argv(exe, "broker", &node, []);
     Launch { node, config_text, argv }
+}
+
+/// What a broker's file says wherever it runs.
+pub(crate) fn broker_settings<'a>(
+    template: &'a Template,
+    group: &'a BrokerGroup,
+    role: &Role,
+) -> BTreeMap<&'a str, String> {
+    let (of_role, word) = match role {
+        Role::Slave { .. } => (&template.properties.slave, "SLAVE"),
+        Role::Master { .. } | Role::NameServer => (&template.properties.master, "ASYNC_MASTER"),
+    };
+    let (_, id) = role.broker().unwrap_or_default();
+    let mut settings =
+        BTreeMap::from([("brokerClusterName", "DefaultCluster".to_owned()), ("brokerRole", word.into())]);
+    let of_node = group.nodes.iter().filter(|node| i64::from(node.id) == id).map(|node| &node.properties);
+    let common = [&template.properties.all, of_role, &group.properties];
+    for properties in common.into_iter().chain(of_node).chain([&template.set]) {
+        settings.extend(properties.0.iter().map(|(key, value)| (key.as_str(), value.clone())));
+    }
+    // What is said for all is said for masters.
+    if matches!(role, Role::Slave { .. }) {
+        settings.insert("brokerRole", word.to_owned());
+    }
+    settings.extend([("brokerName", group.name.clone()), ("brokerId", id.to_string())]);
+    settings
 }
 
 fn argv(exe: &Path, command: &str, node: &Node, more: impl IntoIterator<Item = OsString>) -> Vec<OsString> {

@@ -1,29 +1,22 @@
 //! A cluster as a person writes it down: a short YAML text, read strictly, with errors that point at the place.
 //!
-//! It knows no machine: where nodes run and on which ports is [plan].
+//! It knows no machine: where nodes run and on which ports is [plan]. It knows no key of a broker: whoever parses says
+//! which there are.
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{Error as _, MapAccess, SeqAccess, Visitor},
-};
-use std::{collections::BTreeMap, fmt};
+mod checking;
+mod reading;
+mod wording;
+
+pub use checking::CheckProperty;
+pub use wording::nearest;
+
+use serde::{Deserialize, de::DeserializeSeed};
+use std::collections::BTreeMap;
 
 /// Most name servers, and most slaves of one master.
 const MAX_OF_A_KIND: u8 = 9;
 /// Longest name of a broker, in bytes.
 const MAX_NAME_LEN: usize = 64;
-/// What the cluster fills in, because it tells nodes apart.
-const FILLED_IN: &[&str] = &[
-    "brokerId",
-    "brokerIP1",
-    "brokerIP2",
-    "brokerName",
-    "haListenPort",
-    "haMasterAddress",
-    "listenPort",
-    "namesrvAddr",
-    "storePathRootDir",
-];
 
 /// Which nodes there are and what is special about them.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -33,14 +26,17 @@ pub struct Template {
     #[serde(default)]
     pub about: String,
     /// How many name servers, 1 to 9.
-    #[serde(default = "one", deserialize_with = "name_servers")]
+    #[serde(default = "reading::one", deserialize_with = "reading::name_servers")]
     pub name_servers: u8,
     /// Settings of brokers.
     #[serde(default)]
     pub properties: ByRole,
     /// Masters with their slaves; at least one, each name once.
-    #[serde(deserialize_with = "brokers")]
+    #[serde(deserialize_with = "reading::brokers")]
     pub brokers: Vec<BrokerGroup>,
+    /// Settings of every broker, over all others. No template says them, but who uses it.
+    #[serde(skip)]
+    pub set: Properties,
 }
 
 /// Settings of all brokers, and of those in one role.
@@ -60,12 +56,27 @@ pub struct ByRole {
 #[serde(deny_unknown_fields)]
 pub struct BrokerGroup {
     /// Their name.
-    #[serde(deserialize_with = "broker_name")]
+    #[serde(deserialize_with = "reading::broker_name")]
     pub name: String,
     /// How many slaves, 0 to 9.
-    #[serde(default, deserialize_with = "slaves")]
+    #[serde(default, deserialize_with = "reading::slaves_or_id")]
     pub slaves: u8,
     /// Settings of these brokers, over those of the template.
+    #[serde(default)]
+    pub properties: Properties,
+    /// Settings of single ones of these brokers, over all others of the template; each id once.
+    #[serde(default)]
+    pub nodes: Vec<NodeProperties>,
+}
+
+/// Settings of one broker.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeProperties {
+    /// Its id: 0 is the master, 1 the first slave.
+    #[serde(deserialize_with = "reading::slaves_or_id")]
+    pub id: u8,
+    /// Its settings.
     #[serde(default)]
     pub properties: Properties,
 }
@@ -89,155 +100,60 @@ pub struct TemplateError {
 }
 
 impl Template {
-    /// Reads a template; `file` is its name for messages.
+    /// Reads a template; `file` is its name for messages, and `check` knows the settings of a broker.
     ///
     /// # Errors
     /// The first thing that is wrong.
+    pub fn parse_checked(file: &str, text: &str, check: CheckProperty<'_>) -> Result<Self, TemplateError> {
+        let template: Self = serde_yaml::from_str(text).map_err(|error| located(file, text, &error, false))?;
+        let Some(mistake) = checking::first_mistake(&template, check) else { return Ok(template) };
+        match mistake.seek().deserialize(serde_yaml::Deserializer::from_str(text)) {
+            Err(error) => Err(located(file, text, &error, true)),
+            // The same text has the same places; if not, the place is lost, and not the mistake.
+            Ok(()) => Err(TemplateError { file: file.to_owned(), line: 1, column: 1, what: mistake.what().to_owned() }),
+        }
+    }
+
+    /// The same for whoever knows no settings of brokers: any are taken.
+    ///
+    /// # Errors
+    /// As there.
     pub fn parse(file: &str, text: &str) -> Result<Self, TemplateError> {
-        serde_yaml::from_str(text).map_err(|error| {
-            let at = error.location().map_or((1, 1), |at| (at.line(), at.column()));
-            let said = error.to_string();
-            let (line, column) = exact_place(text, at, &said);
-            TemplateError { file: file.to_owned(), line, column, what: what_is_wrong(&said) }
-        })
+        Self::parse_checked(file, text, &|_, _| Ok(()))
     }
 }
 
-/// Serde points at the mapping or list that holds a wrong word; this finds the word itself, which is the first one
-/// in backticks. Of what is there twice, the second is the wrong one.
-fn exact_place(text: &str, (line, column): (usize, usize), said: &str) -> (usize, usize) {
-    let Some(word) = said.split('`').nth(1).filter(|word| !word.is_empty()) else { return (line, column) };
-    let part_of_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    let mut places = text.lines().enumerate().skip(line - 1).flat_map(|(at, content)| {
-        let code = content.split('#').next().unwrap_or_default();
-        let from = if at + 1 == line { column } else { 1 };
-        code.match_indices(word)
-            .filter(|(start, _)| {
-                !code[..*start].ends_with(part_of_word) && !code[start + word.len()..].starts_with(part_of_word)
-            })
-            .map(|(start, _)| code[..start].chars().count() + 1)
-            .filter(move |column| *column >= from)
-            .map(move |column| (at + 1, column))
-            .collect::<Vec<_>>()
-    });
-    let twice = usize::from(said.contains("duplicate") || said.contains("twice"));
-    places.nth(twice).unwrap_or((line, column))
-}
-
-/// Serde's words without what the place says already, and with the nearest word instead of a list alone.
-fn what_is_wrong(said: &str) -> String {
-    let said = said.split(" at line ").next().unwrap_or(said);
-    let mut words = said.split('`').skip(1).step_by(2);
-    let unknown = said.contains("unknown field").then(|| words.next()).flatten();
-    let Some(unknown) = unknown else { return said.to_owned() };
-    let known: Vec<&str> = words.collect();
-    let likeness = |word: &&str| (strsim::normalized_damerau_levenshtein(word, unknown) * 100.0) as u32;
-    let nearest = known.iter().max_by_key(|word| likeness(word)).filter(|word| likeness(word) > 40);
-    let hint = nearest.map_or_else(String::new, |nearest| format!(", did you mean `{nearest}`?"));
-    format!("unknown word `{unknown}`{hint} (known here: {})", known.join(", "))
-}
-
-fn one() -> u8 {
-    1
-}
-
-fn name_servers<'de, D: Deserializer<'de>>(input: D) -> Result<u8, D::Error> {
-    within(input, 1)
-}
-
-fn slaves<'de, D: Deserializer<'de>>(input: D) -> Result<u8, D::Error> {
-    within(input, 0)
-}
-
-fn within<'de, D: Deserializer<'de>>(input: D, least: u8) -> Result<u8, D::Error> {
-    struct Count(u8);
-    impl Visitor<'_> for Count {
-        type Value = u8;
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            write!(f, "a number from {} to {MAX_OF_A_KIND}", self.0)
-        }
-        fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<u8, E> {
-            u8::try_from(number)
-                .ok()
-                .filter(|number| (self.0..=MAX_OF_A_KIND).contains(number))
-                .ok_or_else(|| E::invalid_value(serde::de::Unexpected::Unsigned(number), &self))
-        }
+/// Whether these settings may be laid over those of a template, for every broker.
+///
+/// # Errors
+/// The first that may not, and why.
+pub fn check_set(set: &[(String, String)], check: CheckProperty<'_>) -> Result<(), String> {
+    for (key, value) in set {
+        checking::check_set(key, value, check).map_err(|why| format!("{key}{why}"))?;
     }
-    input.deserialize_u8(Count(least))
+    Ok(())
 }
 
-fn broker_name<'de, D: Deserializer<'de>>(input: D) -> Result<String, D::Error> {
-    let name = String::deserialize(input)?;
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    if name.is_empty() || name.len() > MAX_NAME_LEN || !name.chars().all(fits) {
-        let expected = format!("a broker's name is 1 to {MAX_NAME_LEN} letters, digits, - or _; `{name}` is not");
-        return Err(D::Error::custom(expected));
-    }
-    Ok(name)
-}
-
-fn brokers<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<BrokerGroup>, D::Error> {
-    struct List;
-    impl<'de> Visitor<'de> for List {
-        type Value = Vec<BrokerGroup>;
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a list of brokers, each beginning with `- name: `")
+impl BrokerGroup {
+    /// What the node of that id is called: the master as the group, slaves after it.
+    pub fn node_name(&self, id: u8) -> String {
+        match id {
+            0 => self.name.clone(),
+            _ => format!("{}-slave-{id}", self.name),
         }
-        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-            let mut brokers: Vec<BrokerGroup> = Vec::new();
-            while let Some(broker) = list.next_element::<BrokerGroup>()? {
-                if brokers.iter().any(|known| known.name == broker.name) {
-                    return Err(A::Error::custom(format!("the broker `{}` is there twice", broker.name)));
-                }
-                brokers.push(broker);
-            }
-            if brokers.is_empty() {
-                return Err(A::Error::custom("there is no broker"));
-            }
-            Ok(brokers)
-        }
-    }
-    input.deserialize_seq(List)
-}
-
-impl<'de> Deserialize<'de> for Properties {
-    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        struct Pairs;
-        impl<'de> Visitor<'de> for Pairs {
-            type Value = Properties;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("settings, one `key: value` a line")
-            }
-            fn visit_unit<E>(self) -> Result<Properties, E> {
-                Ok(Properties::default())
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Properties, A::Error> {
-                let mut pairs = BTreeMap::new();
-                while let Some(Key(key)) = map.next_key()? {
-                    // As it was written: `04` is no number here.
-                    let value: String = map.next_value()?;
-                    if pairs.contains_key(&key) {
-                        return Err(A::Error::custom(format!("`{key}` is there twice")));
-                    }
-                    pairs.insert(key, value);
-                }
-                Ok(Properties(pairs))
-            }
-        }
-        input.deserialize_any(Pairs)
     }
 }
 
-struct Key(String);
+/// What the name server of that number, from 1, is called.
+pub(crate) fn name_server_name(number: u8) -> String {
+    format!("namesrv-{number}")
+}
 
-impl<'de> Deserialize<'de> for Key {
-    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        let key = String::deserialize(input)?;
-        if FILLED_IN.contains(&key.as_str()) {
-            return Err(D::Error::custom(format!("`{key}` tells nodes apart and is filled in; leave it out")));
-        }
-        Ok(Self(key))
-    }
+fn located(file: &str, text: &str, error: &serde_yaml::Error, is_key: bool) -> TemplateError {
+    let at = error.location().map_or((1, 1), |at| (at.line(), at.column()));
+    let said = error.to_string();
+    let (line, column) = wording::exact_place(text, at, &said, is_key);
+    TemplateError { file: file.to_owned(), line, column, what: wording::what_is_wrong(&said) }
 }
 
 #[cfg(test)]
@@ -287,7 +203,10 @@ mod tests {
             ),
             ("name-servers: 0\nbrokers:\n  - name: a", "1:15: name-servers: invalid value"),
             ("brokers:\n  - name: a\n    slaves: -1", "3:13: brokers[0].slaves: invalid type"),
-            ("brokers:\n  - name: a\n  - name: b\n  - name: a", "4:11: brokers: the broker `a` is there twice"),
+            (
+                "brokers:\n  - name: a\n  - name: b\n  - name: a",
+                "4:11: brokers: the broker `a` is there twice; a master and its slaves are one entry",
+            ),
             ("brokers:\n  - slaves: 1\n    name: a/b", "3:11: brokers[0]: a broker's name is 1 to 64"),
             ("brokers:\n  - name: ''", "2:5: brokers[0]: a broker's name is 1 to 64"),
             ("brokers: []", "1:10: brokers: there is no broker"),
@@ -307,6 +226,56 @@ mod tests {
             ("brokers:\n\t- name: a", "2:1: found character"),
             ("brokers: [", "2:1: did not find"),
             ("brokers: &a [*a]", "1:10: "),
+        ] {
+            let refused = refused(text);
+            assert!(refused.starts_with(&format!("t.yaml:{expected}")), "{text:?}: {refused}");
+        }
+    }
+
+    #[test]
+    fn a_property_that_no_broker_has_is_pointed_at_in_the_right_mapping() {
+        let check = |key: &str, _: &str| match key {
+            "a" | "b" | "brokerRole" => Ok(()),
+            _ => Err(" is none".to_owned()),
+        };
+        let refused = |text: &str| Template::parse_checked("t.yaml", text, &check).unwrap_err().to_string();
+        let common = "properties:\n  all: {a: c, b: 1}\n  slave:\n    a: c\n    c: 1\nbrokers:\n  - name: c";
+        assert_eq!(refused(common), "t.yaml:5:5: properties.slave: `c` is none");
+        let group =
+            "brokers:\n  - name: x\n    properties: {a: x}\n  - name: y\n    properties:\n      a: 1\n      x: 2";
+        assert_eq!(refused(group), "t.yaml:7:7: brokers[1].properties: `x` is none");
+        let node = "brokers:\n  - name: x\n    slaves: 1\n    nodes:\n      - {id: 0, properties: {a: 1}}\n      - {id: 1, properties: {a: 1, x: 2}}";
+        assert_eq!(refused(node), "t.yaml:6:36: brokers[0].nodes[1].properties: `x` is none");
+    }
+
+    #[test]
+    fn groups_that_cannot_be_are_refused_where_they_stand() {
+        for (text, expected) in [
+            (
+                "properties: {all: {brokerRole: SLAVE}}\nbrokers: [{name: a}]",
+                "1:20: properties.all: `brokerRole`: SLAVE here leaves slaves without a master",
+            ),
+            (
+                "brokers:\n  - name: a\n    nodes:\n      - id: 0\n        properties: {brokerRole: SLAVE}",
+                "5:22: brokers[0].nodes[0].properties: `brokerRole`: SLAVE here leaves",
+            ),
+            (
+                "properties: {slave: {brokerRole: SYNC_MASTER}}\nbrokers: [{name: a}]",
+                "1:22: properties.slave: `brokerRole`: SYNC_MASTER would be a second master",
+            ),
+            (
+                "brokers:\n  - name: a\n    slaves: 1\n    nodes: [{id: 0}, {id: 1}, {id: 1}]",
+                "4:32: brokers[0].nodes[2]: `id`: another node of a has the id 1 already",
+            ),
+            (
+                "brokers:\n  - name: a\n    nodes: [{id: 1}]",
+                "3:14: brokers[0].nodes[0]: `id`: a has no node 1: it has 0 slaves; say `slaves: 1`",
+            ),
+            (
+                "brokers:\n  - {name: a, slaves: 1}\n  - name: a-slave-1",
+                "3:5: brokers[1]: `name`: two nodes would be called a-slave-1",
+            ),
+            ("brokers:\n  - name: namesrv-1", "2:5: brokers[0]: `name`: two nodes would be called namesrv-1"),
         ] {
             let refused = refused(text);
             assert!(refused.starts_with(&format!("t.yaml:{expected}")), "{text:?}: {refused}");

@@ -35,6 +35,7 @@ mod replicated;
 mod retention;
 mod retry;
 mod servers;
+mod service;
 mod store_command;
 mod sync_pair;
 mod templates;
