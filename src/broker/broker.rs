@@ -5,11 +5,13 @@ use crate::{
     clients::Clients,
     config::BrokerConfig,
     config_values,
+    counts::{self, Counts},
     delay::{self, Delays},
     dispatch::Dispatch,
     filters::Filters,
     groups::Groups,
     locks::Locks,
+    mornings::Mornings,
     offsets::Offsets,
     pop::{self, Modes, Pops},
     rates::Rates,
@@ -81,6 +83,8 @@ pub struct Broker {
     filters: Filters,
     announcer: Announcer,
     rates: Rates,
+    counts: Counts,
+    mornings: Mornings,
     retention: Retention,
     clock: Clock,
     started_ms: i64,
@@ -142,6 +146,8 @@ impl Broker {
             filters: Filters::default(),
             announcer: Announcer::new(names.unwrap_or_default()),
             rates: Rates::default(),
+            counts: Counts::begin(clock.now_ms(), store.ends()),
+            mornings: Mornings::default(),
             retention: Retention::default(),
             started_ms: clock.now_ms(),
             spare_sends: Mutex::default(),
@@ -204,6 +210,8 @@ impl Broker {
         self.tasks.spawn("timers", timer::run(self.clone(), self.tasks.shutdown().clone()));
         let me = self.clone();
         self.tasks.every("note rates", RATES_PERIOD, move || me.rates.note(&me.store.stats(), me.clock.now_ms()));
+        let me = self.clone();
+        self.tasks.every("note counts", Duration::from_millis(counts::PERIOD_MS as u64), move || me.note_counts());
         let (me, shutdown) = (self.clone(), self.tasks.shutdown().clone());
         self.tasks.spawn("retention", retention::run(me, shutdown));
         self.tasks.spawn("transactions", transaction::run_checks(self.clone(), self.tasks.shutdown().clone()));
@@ -371,6 +379,28 @@ impl Broker {
     /// Messages per second.
     pub fn rates(&self) -> &Rates {
         &self.rates
+    }
+
+    /// What is counted of topics and groups.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// What there was when the day began.
+    pub fn mornings(&self) -> &Mornings {
+        self.mornings.note(self.clock.now_ms(), jiff::tz::TimeZone::system(), self.put_and_got());
+        &self.mornings
+    }
+
+    /// Messages stored and given out since the start.
+    pub fn put_and_got(&self) -> [u64; 2] {
+        let stats = self.store.stats();
+        [stats.put_messages, stats.pulled_messages]
+    }
+
+    fn note_counts(&self) {
+        self.counts.note(self.clock.now_ms(), self.store.ends(), self.put_and_got());
+        self.mornings();
     }
 
     /// What is to be deleted.
