@@ -11,7 +11,6 @@ use crate::{
     filters::Filters,
     groups::Groups,
     locks::Locks,
-    mornings::Mornings,
     offsets::Offsets,
     pop::{self, Modes, Pops},
     rates::Rates,
@@ -84,7 +83,6 @@ pub struct Broker {
     announcer: Announcer,
     rates: Rates,
     counts: Counts,
-    mornings: Mornings,
     retention: Retention,
     clock: Clock,
     started_ms: i64,
@@ -147,7 +145,6 @@ impl Broker {
             announcer: Announcer::new(names.unwrap_or_default()),
             rates: Rates::default(),
             counts: Counts::begin(clock.now_ms(), store.ends()),
-            mornings: Mornings::default(),
             retention: Retention::default(),
             started_ms: clock.now_ms(),
             spare_sends: Mutex::default(),
@@ -211,7 +208,7 @@ impl Broker {
         let me = self.clone();
         self.tasks.every("note rates", RATES_PERIOD, move || me.rates.note(&me.store.stats(), me.clock.now_ms()));
         let me = self.clone();
-        self.tasks.every("note counts", Duration::from_millis(counts::PERIOD_MS as u64), move || me.note_counts());
+        self.tasks.every("note counts", counts::PERIOD, move || counts::note(&me));
         let (me, shutdown) = (self.clone(), self.tasks.shutdown().clone());
         self.tasks.spawn("retention", retention::run(me, shutdown));
         self.tasks.spawn("transactions", transaction::run_checks(self.clone(), self.tasks.shutdown().clone()));
@@ -384,23 +381,6 @@ impl Broker {
     /// What is counted of topics and groups.
     pub fn counts(&self) -> &Counts {
         &self.counts
-    }
-
-    /// What there was when the day began.
-    pub fn mornings(&self) -> &Mornings {
-        self.mornings.note(self.clock.now_ms(), jiff::tz::TimeZone::system(), self.put_and_got());
-        &self.mornings
-    }
-
-    /// Messages stored and given out since the start.
-    pub fn put_and_got(&self) -> [u64; 2] {
-        let stats = self.store.stats();
-        [stats.put_messages, stats.pulled_messages]
-    }
-
-    fn note_counts(&self) {
-        self.counts.note(self.clock.now_ms(), self.store.ends(), self.put_and_got());
-        self.mornings();
     }
 
     /// What is to be deleted.

@@ -7,6 +7,8 @@
 //! Memory is bounded: topics that are gone and readers that were idle for a day are forgotten, and no more than
 //! [`MAX_READERS`] are counted.
 
+use crate::{broker::Broker, mornings::Mornings};
+use jiff::tz::TimeZone;
 use parking_lot::{Mutex, RwLock};
 use protocol::topic_stats::{StatsData, StatsItem};
 use std::{
@@ -15,10 +17,12 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
 /// How often the counts are to be noted.
-pub const PERIOD_MS: i64 = 10_000;
+pub const PERIOD: Duration = Duration::from_secs(10);
+const PERIOD_MS: i64 = 10_000;
 /// Most pairs of topic and group that are counted.
 const MAX_READERS: usize = 10_000;
 /// For the last minute, hour and day: how far apart the notes are, in ms, and how many are kept.
@@ -108,7 +112,7 @@ pub struct Counts {
     /// Messages stored and given out in all.
     all: Mutex<Notes<2>>,
     full: AtomicBool,
-    started_ms: i64,
+    mornings: Mornings,
 }
 
 impl Counts {
@@ -120,7 +124,7 @@ impl Counts {
             puts: Mutex::new(puts),
             all: Mutex::new(Notes::begin(now_ms, [0; 2])),
             full: AtomicBool::new(false),
-            started_ms: now_ms,
+            mornings: Mornings::default(),
         }
     }
 
@@ -160,7 +164,7 @@ impl Counts {
         count(groups.entry(group.to_owned()).or_insert_with(|| Arc::new(new())));
     }
 
-    /// Notes the counts. To be called every [`PERIOD_MS`]; `ends` as in [`Counts::begin`], `all` is what was stored and
+    /// Notes the counts. To be called every [`PERIOD`]; `ends` as in [`Counts::begin`], `all` is what was stored and
     /// given out since the start.
     pub fn note(&self, now_ms: i64, ends: HashMap<Arc<str>, u64>, all: [u64; 2]) {
         self.all.lock().note(now_ms, all);
@@ -218,14 +222,28 @@ impl Counts {
         self.gets(topic, group, now_ms).map_or(0.0, |data| data.stats_minute.tps)
     }
 
-    /// When counting began, ms.
-    pub fn started_ms(&self) -> i64 {
-        self.started_ms
-    }
-
     fn reads(&self, topic: &str, group: &str) -> Option<Arc<Reads>> {
         self.reads.read().get(topic)?.get(group).cloned()
     }
+}
+
+/// Messages stored and given out since the start.
+pub fn all(broker: &Broker) -> [u64; 2] {
+    let stats = broker.store().stats();
+    [stats.put_messages, stats.pulled_messages]
+}
+
+/// Notes what a broker has counted. To be called every [`PERIOD`].
+pub fn note(broker: &Broker) {
+    broker.counts().note(broker.clock().now_ms(), broker.store().ends(), all(broker));
+    mornings(broker);
+}
+
+/// What there was when the day began, with Apache's names.
+pub fn mornings(broker: &Broker) -> [(&'static str, u64); 6] {
+    let (counts, all) = (broker.counts(), all(broker));
+    counts.mornings.note(broker.clock().now_ms(), TimeZone::system(), all);
+    counts.mornings.told(all)
 }
 
 /// The sums of one count; `times` is the count of how often it was added to.
@@ -263,7 +281,8 @@ mod tests {
         }
         let now = counts.puts("T", end, 7_200_000);
         assert_eq!(shown(now.stats_minute), (60, "1.000".into()));
-        assert_eq!(shown(now.stats_hour), (3600, "1.000".into()));
+        // The window is as old as its oldest note: up to ten minutes more.
+        assert_eq!(shown(now.stats_hour), (3610, "1.000".into()));
         assert_eq!(shown(now.stats_day), (7200, "0.999".into()));
         for second in (7210..=7320).step_by(10) {
             counts.note(second * 1000, ends(end), [end - 100, 0]);

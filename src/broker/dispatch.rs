@@ -97,7 +97,7 @@ fn other(broker: &Arc<Broker>, peer: &Arc<Peer>, request: &Command, answers: &mu
         request::GET_CONSUME_STATS => stats::consume_stats(broker, request),
         request::GET_BROKER_CONSUME_STATS => return stats::all_consume_stats(broker, request, answers),
         request::QUERY_CONSUME_TIME_SPAN => stats::time_spans(broker, request),
-        request::VIEW_BROKER_STATS_DATA => stats::counted(broker, request),
+        request::VIEW_BROKER_STATS_DATA => stats::stats_data(broker, request),
         request::QUERY_TOPIC_CONSUME_BY_WHO => readers::groups_of(broker, request),
         request::QUERY_TOPICS_BY_CONSUMER => readers::topics_of(broker, request),
         request::CLONE_GROUP_OFFSET => readers::clone_offsets(broker, request),

@@ -2,7 +2,7 @@
 //!
 //! What is not known is left out, never shown as zero.
 
-use crate::{broker::Broker, refusal::Refusal};
+use crate::{broker::Broker, counts, refusal::Refusal};
 use protocol::{
     Command,
     inspect::KvTable,
@@ -46,8 +46,7 @@ pub fn runtime_info(broker: &Broker) -> Result<Command, Refusal> {
     }
     say("timerCongestNum", broker.timers().count().to_string());
     broker.rates().told().into_iter().for_each(|(name, rates)| say(name, rates));
-    let totals = broker.put_and_got();
-    broker.mornings().told(totals).into_iter().for_each(|(name, count)| say(name, count.to_string()));
+    counts::mornings(broker).into_iter().for_each(|(name, count)| say(name, count.to_string()));
     // Every request is served as it is read: there are no queues of requests, so nothing waits in one.
     for name in [
         "sendThreadPoolQueueSize",

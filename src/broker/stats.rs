@@ -4,7 +4,7 @@
 //! Source: `AdminBrokerProcessor` of Apache RocketMQ 4.9.8. It shows the queues that may be written where those that may be
 //! read count, and the other way round; here a topic has all its queues, and a group those that it reads.
 
-use crate::{broker::Broker, refusal::Refusal};
+use crate::{broker::Broker, counts, refusal::Refusal};
 use protocol::{
     Command,
     by_queue::ByQueue,
@@ -151,16 +151,16 @@ pub fn time_spans(broker: &Broker, request: &Command) -> Answered {
 }
 
 /// What was counted (315).
-pub fn counted(broker: &Broker, request: &Command) -> Answered {
+pub fn stats_data(broker: &Broker, request: &Command) -> Answered {
     let StatsOf { stats_name: name, stats_key: key } = request.header()?;
-    let (counts, now_ms) = (broker.counts(), broker.clock().now_ms());
+    let (counted, now_ms) = (broker.counts(), broker.clock().now_ms());
     let pair = key.split_once('@');
-    let totals = || (key == broker.config().broker_cluster_name).then(|| counts.totals(now_ms, broker.put_and_got()));
+    let totals = || (key == broker.config().broker_cluster_name).then(|| counted.totals(now_ms, counts::all(broker)));
     let found = match name.as_str() {
-        stats_name::TOPIC_PUT_NUMS => broker.store().ends().get(&*key).map(|end| counts.puts(&key, *end, now_ms)),
-        stats_name::GROUP_GET_NUMS => pair.and_then(|(topic, group)| counts.gets(topic, group, now_ms)),
-        stats_name::GROUP_GET_SIZE => pair.and_then(|(topic, group)| counts.get_sizes(topic, group, now_ms)),
-        stats_name::SNDBCK_PUT_NUMS => pair.and_then(|(topic, group)| counts.backs(topic, group, now_ms)),
+        stats_name::TOPIC_PUT_NUMS => broker.store().ends().get(&*key).map(|end| counted.puts(&key, *end, now_ms)),
+        stats_name::GROUP_GET_NUMS => pair.and_then(|(topic, group)| counted.gets(topic, group, now_ms)),
+        stats_name::GROUP_GET_SIZE => pair.and_then(|(topic, group)| counted.get_sizes(topic, group, now_ms)),
+        stats_name::SNDBCK_PUT_NUMS => pair.and_then(|(topic, group)| counted.backs(topic, group, now_ms)),
         stats_name::BROKER_PUT_NUMS => totals().map(|[put, _]| put),
         stats_name::BROKER_GET_NUMS => totals().map(|[_, got]| got),
         _ => None,
