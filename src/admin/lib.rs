@@ -8,9 +8,12 @@ mod brokers;
 mod dead_letters;
 mod error;
 mod find;
+mod groups;
 mod messages;
 mod per_broker;
 mod positions;
+pub mod rates;
+pub mod snapshot;
 mod topics;
 
 pub use admin::Admin;
@@ -20,4 +23,5 @@ pub use error::Error;
 pub use find::{Found, KeyQuery};
 pub use per_broker::{BrokerRef, Outcome, PerBroker};
 pub use positions::{GroupPosition, QueueRange};
+pub use snapshot::Snapshot;
 pub use topics::{Deleted, Where};
