@@ -252,6 +252,12 @@ impl Snapshot {
         self.brokers.iter().find(|view| is_it(&view.broker))
     }
 
+    /// The brokers of an earlier picture that this one lacks: a name server forgets a broker whose connection ends, and the
+    /// sums here do not say that they lack its share.
+    pub fn gone_since<'a>(&'a self, before: &'a Self) -> impl Iterator<Item = &'a BrokerView> {
+        before.brokers.iter().filter(|view| self.find(&view.broker).is_none())
+    }
+
     /// How far the groups have come on all masters together, by name.
     pub fn groups(&self) -> Total<BTreeMap<String, GroupView>> {
         let mut groups: BTreeMap<String, GroupView> = BTreeMap::new();

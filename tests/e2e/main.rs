@@ -32,6 +32,7 @@ mod readme;
 mod retention;
 mod retry;
 mod servers;
+mod snapshot;
 mod store_command;
 mod traces;
 mod transactions;

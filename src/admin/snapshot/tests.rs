@@ -170,6 +170,8 @@ fn who_came_or_went_meanwhile_has_no_rate_for_that_step() {
     let came = rates::between(&nobody, &one(2000, 100, (50, 10)));
     assert!(put(&came).unwrap_err().contains("not there before"));
     assert!(consumed(&came).unwrap_err().contains("not there before"));
+    let gone: Vec<_> = nobody.gone_since(&whole).map(|view| &*view.broker.name).collect();
+    assert_eq!((gone, whole.gone_since(&whole).count()), (vec!["a"], 0));
     let mut away = one(1000, 0, (0, 0));
     (away.brokers[0].info, away.brokers[0].groups) = (Err(Unknown::because("away")), Err(Unknown::because("away")));
     let back = rates::between(&away, &one(2000, 100, (50, 10)));
