@@ -202,7 +202,8 @@ async fn what_was_stored_given_out_and_sent_back_is_counted() {
     let id = send(&asked, "T", 6).await;
     pull(&asked, "G", "T").await;
     let offset = record::MessageId::parse(&id).expect("an id").physical_offset.to_string();
-    let back = [("group", "G"), ("offset", &*offset), ("delayLevel", "1"), ("originTopic", "T"), ("originMsgId", "")];
+    // So late that it does not come back meanwhile.
+    let back = [("group", "G"), ("offset", &*offset), ("delayLevel", "18"), ("originTopic", "T"), ("originMsgId", "")];
     assert_eq!(asked.ask_for(request::CONSUMER_SEND_MSG_BACK, &back).await.code, response::SUCCESS);
     asked.clock.advance_ms(10_000);
     let counted = async |name: &str, key: &str| {
