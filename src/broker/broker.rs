@@ -5,6 +5,7 @@ use crate::{
     clients::Clients,
     config::BrokerConfig,
     config_values::BrokerRole,
+    counts::{self, Counts},
     delay::{self, Delays},
     derived,
     dispatch::Dispatch,
@@ -97,6 +98,7 @@ pub struct Broker {
     filters: Filters,
     announcer: Announcer,
     rates: Rates,
+    counts: Counts,
     retention: Retention,
     follower: Option<Follower>,
     clock: Clock,
@@ -179,6 +181,7 @@ impl Broker {
             filters: Filters::default(),
             announcer: Announcer::new(names.unwrap_or_default()),
             rates: Rates::default(),
+            counts: Counts::begin(clock.now_ms(), store.ends()),
             retention: Retention::default(),
             follower: is_slave.then(|| Follower::new(store.clone(), &config)),
             started_ms: clock.now_ms(),
@@ -248,6 +251,8 @@ impl Broker {
         }
         let me = self.clone();
         self.tasks.every("note rates", RATES_PERIOD, move || me.rates.note(&me.store.stats(), me.clock.now_ms()));
+        let me = self.clone();
+        self.tasks.every("note counts", counts::PERIOD, move || counts::note(&me));
         let (me, shutdown) = (self.clone(), self.tasks.shutdown().clone());
         self.tasks.spawn("retention", retention::run(me, shutdown));
         let me = self.clone();
@@ -444,6 +449,11 @@ impl Broker {
     /// Messages per second.
     pub fn rates(&self) -> &Rates {
         &self.rates
+    }
+
+    /// What is counted of topics and groups.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
     }
 
     /// What is to be deleted.

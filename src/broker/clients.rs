@@ -243,6 +243,20 @@ impl Clients {
         Some((group.message_model, group.subscriptions.get(topic).cloned()))
     }
 
+    /// Whether the group's members subscribe to topics, but not to this one.
+    pub fn has_left(&self, group: &str, topic: &str) -> bool {
+        let groups = self.consumers.read();
+        let wanted = groups.get(group).map(|group| &group.subscriptions);
+        wanted.is_some_and(|wanted| !wanted.is_empty() && !wanted.contains_key(topic))
+    }
+
+    /// The member of a consumer group that calls itself so: the one heard of last, if several do.
+    pub fn member_of(&self, group: &str, client_id: &str) -> Option<Member> {
+        let groups = self.consumers.read();
+        let named = groups.get(group)?.members().filter(|member| member.client_id == client_id);
+        named.max_by_key(|member| (member.heard_ms, member.peer.id())).cloned()
+    }
+
     /// Whether a live member of the group is on this connection.
     pub fn is_member(&self, group: &str, peer_id: u64) -> bool {
         self.consumers.read().get(group).is_some_and(|group| group.members.contains_key(&peer_id))
@@ -266,6 +280,12 @@ impl Clients {
     /// The members of a producer group.
     pub fn producers(&self, group: &str) -> Vec<Member> {
         self.producers.read().get(group).map(|members| members.values().cloned().collect()).unwrap_or_default()
+    }
+
+    /// The members of all producer groups.
+    pub fn all_producers(&self) -> BTreeMap<String, Vec<Member>> {
+        let groups = self.producers.read();
+        groups.iter().map(|(name, members)| (name.clone(), members.values().cloned().collect())).collect()
     }
 
     /// The connection of the client that calls itself so: the one heard of last, if several do.

@@ -1,8 +1,8 @@
 //! What is asked → who answers. Read it as a table of contents.
 
 use crate::{
-    broker::Broker, delay, inspect, locks, manage, membership, pop, pull, query, refusal::Refusal, reply, reset,
-    retention, send, send_back, transaction,
+    broker::Broker, connections, delay, inspect, locks, manage, membership, pop, pull, query, readers,
+    refusal::Refusal, reply, reset, retention, send, send_back, stats, transaction,
 };
 use protocol::{
     Command,
@@ -108,6 +108,20 @@ fn other(broker: &Arc<Broker>, peer: &Arc<Peer>, request: &Command, answers: &mu
         request::CLEAN_EXPIRED_CONSUMEQUEUE => retention::clean_queues(broker),
         request::CLEAN_UNUSED_TOPIC => retention::clean_topics(broker),
 
+        request::GET_TOPIC_STATS_INFO => stats::topic_stats(broker, request),
+        request::GET_CONSUME_STATS => stats::consume_stats(broker, request),
+        request::GET_BROKER_CONSUME_STATS => return stats::all_consume_stats(broker, request, answers),
+        request::QUERY_CONSUME_TIME_SPAN => stats::time_spans(broker, request),
+        request::VIEW_BROKER_STATS_DATA => stats::stats_data(broker, request),
+        request::QUERY_TOPIC_CONSUME_BY_WHO => readers::groups_of(broker, request),
+        request::QUERY_TOPICS_BY_CONSUMER => readers::topics_of(broker, request),
+        request::CLONE_GROUP_OFFSET => readers::clone_offsets(broker, request),
+        request::GET_CONSUMER_CONNECTION_LIST => connections::consumers(broker, request),
+        request::GET_PRODUCER_CONNECTION_LIST => connections::producers(broker, request),
+        request::GET_ALL_PRODUCER_INFO => connections::all_producers(broker),
+        request::QUERY_SUBSCRIPTION_BY_CONSUMER => connections::subscription(broker, request),
+        request::GET_CONSUMER_RUNNING_INFO => return connections::running_info(broker, request, answers),
+        request::CONSUME_MESSAGE_DIRECTLY => return connections::consume_directly(broker, request, answers),
         request::GET_BROKER_RUNTIME_INFO => inspect::runtime_info(broker),
 
         _ => Err(Refusal::new(

@@ -20,7 +20,7 @@
 //! | `haMasterMaxOffset` | up to where the master's log goes, as far as the slave knows; while `FOLLOWING` |
 //! | `haRefusal` | why it does not follow, and what helps; while `REFUSED` |
 
-use crate::{broker::Broker, refusal::Refusal};
+use crate::{broker::Broker, counts, refusal::Refusal};
 use protocol::{
     Command,
     inspect::KvTable,
@@ -68,6 +68,7 @@ pub fn runtime_info(broker: &Broker) -> Result<Command, Refusal> {
         None => tell_slaves(broker, stats.max_physical, &mut say),
     }
     broker.rates().told().into_iter().for_each(|(name, rates)| say(name, rates));
+    counts::mornings(broker).into_iter().for_each(|(name, count)| say(name, count.to_string()));
     // Every request is served as it is read: there are no queues of requests, so nothing waits in one.
     for name in [
         "sendThreadPoolQueueSize",

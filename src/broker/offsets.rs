@@ -315,8 +315,31 @@ impl Offsets {
     pub fn groups_of(&self, topic: &str) -> Vec<String> {
         let table = self.table.lock();
         let groups = table.get(topic).into_iter().flatten();
-        let told = groups.filter(|(_, queues)| queues.values().any(|progress| progress.offset.is_some()));
+        let told = groups.filter(|(_, queues)| is_told(queues));
         told.map(|(group, _)| group.clone()).collect()
+    }
+
+    /// The topics that a group has offsets for, in order.
+    pub fn topics_of(&self, group: &str) -> Vec<String> {
+        let table = self.table.lock();
+        let told = |groups: &HashMap<String, BTreeMap<i32, Progress>>| groups.get(group).is_some_and(is_told);
+        let mut topics: Vec<_> =
+            table.iter().filter(|(_, groups)| told(groups)).map(|(topic, _)| topic.clone()).collect();
+        topics.sort_unstable();
+        topics
+    }
+
+    /// [`Offsets::topics_of`] every group.
+    pub fn topics_by_group(&self) -> HashMap<String, Vec<String>> {
+        let table = self.table.lock();
+        let mut found: HashMap<String, Vec<String>> = HashMap::new();
+        for (topic, groups) in table.iter() {
+            for (group, _) in groups.iter().filter(|(_, queues)| is_told(queues)) {
+                found.entry(group.clone()).or_default().push(topic.clone());
+            }
+        }
+        found.values_mut().for_each(|topics| topics.sort_unstable());
+        found
     }
 
     /// The whole table.
@@ -370,6 +393,11 @@ impl Offsets {
         }
         written
     }
+}
+
+/// Whether an offset was said for one of these queues.
+fn is_told(queues: &BTreeMap<i32, Progress>) -> bool {
+    queues.values().any(|progress| progress.offset.is_some())
 }
 
 /// Where `place` is noted; `None` if there can be no such queue.

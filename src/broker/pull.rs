@@ -216,6 +216,8 @@ impl Reading {
         };
         let mut body = Body::default();
         if code == response::SUCCESS {
+            let (topic, group) = (&self.asked.topic, &self.asked.consumer_group);
+            broker.counts().got(topic, group, pulled.message_count, pulled.byte_count, || broker.clock().now_ms());
             pulled.records.into_iter().for_each(|piece| body.push(piece));
         }
         Command::answer(code).with_remark(remark(pulled.status)).with_header(&header).with_body(body)

@@ -73,6 +73,8 @@ fn take(broker: &Broker, request: &Command) -> Result<Option<u64>, Refusal> {
         batch.push(&NewRecord { topic, queue_id, properties, ..record })
     };
     pushed.and_then(|_| broker.store().append(&mut batch, &mut placed)).map_err(|error| send::refusal_of(&error))?;
+    let topic = properties::get(&text, properties::RETRY_TOPIC).unwrap_or(&message.topic);
+    broker.counts().sent_back(topic, &asked.group, broker.clock().now_ms());
     Ok(placed.last().map(store::Placed::end))
 }
 

@@ -118,7 +118,9 @@ pub fn serve(broker: Arc<Broker>, listener: TcpListener) {
 /// Serves one connection, if it may have the log.
 async fn take(broker: &Broker, stream: TcpStream, addr: SocketAddr) {
     let ip = addr.ip().to_canonical();
-    if !is_allowed(broker, ip) && !is_known_when_asked(broker, ip).await {
+    // Whoever comes from the address it came to is on this machine, as with loopback.
+    let is_here = stream.local_addr().is_ok_and(|own| own.ip().to_canonical() == ip);
+    if !is_here && !is_allowed(broker, ip) && !is_known_when_asked(broker, ip).await {
         tracing::warn!(
             %addr,
             "refused a connection for slaves: it comes neither from this machine nor from where the name servers know a \

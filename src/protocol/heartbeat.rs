@@ -215,7 +215,7 @@ impl Subscription {
 }
 
 /// One that is not known counts as the default: nothing is decided by it, and its sender is no worse a member.
-fn loose_consume_type<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ConsumeType, D::Error> {
+pub(crate) fn loose_consume_type<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ConsumeType, D::Error> {
     let known: Result<_, de::value::Error> = match NumberOrText::deserialize(deserializer)? {
         NumberOrText::Number(number) => ConsumeType::deserialize(number.into_deserializer()),
         NumberOrText::Text(text) => ConsumeType::deserialize(text.into_deserializer()),

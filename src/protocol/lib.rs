@@ -1,8 +1,12 @@
 //! RocketMQ's wire and record formats: bytes to types and back. No I/O, no clock.
 
+pub mod ask_client;
 mod binary;
+pub mod by_queue;
 pub mod code;
 pub mod command;
+pub mod connections;
+pub mod consume_stats;
 pub mod frame;
 pub mod heartbeat;
 pub mod inspect;
@@ -13,6 +17,7 @@ pub mod offset_table;
 pub mod pop;
 pub mod properties;
 pub mod pull;
+pub mod readers;
 pub mod record;
 pub mod registration;
 pub mod reply;
@@ -21,6 +26,7 @@ pub mod route;
 pub mod send;
 pub mod sql92;
 pub mod topic;
+pub mod topic_stats;
 pub mod transaction;
 pub mod whole_crc;
 

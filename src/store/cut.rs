@@ -24,11 +24,15 @@ pub(crate) fn cut(config: &StoreConfig, to: u64, aside: &Path) -> Result<PathBuf
     let size = config.mapped_file_size_commit_log;
     let first = files.first().map_or(0, |file| file.start);
     let damaged = |what: String| Err(StoreError::Damaged { path: config.commit_log_path(), what });
+    let checkpoint = Checkpoint::open(disk, config.checkpoint_path())?;
+    let marks = checkpoint.marks();
+    let synced = marks.map_or(0, |marks| marks.synced);
     let Some(file) = files.iter().rfind(|file| file.start <= to).cloned() else {
         return damaged(format!("the log cannot be cut at byte {to}: it begins at byte {first}"));
     };
     let (cut_at, end) = {
-        let scan = Scan { disk, files: &files, file_size: size, check_crc: true, synced: 0 };
+        // Damage in what was synced is stepped over, as a start does: behind it are good records.
+        let scan = Scan { disk, files: &files, file_size: size, check_crc: true, synced };
         let mut whole = file.start;
         let stopped = scan.run((file.start, to), |record| {
             let end = record.at() + record.size();
@@ -42,12 +46,14 @@ pub(crate) fn cut(config: &StoreConfig, to: u64, aside: &Path) -> Result<PathBuf
     if cut_at == first {
         return damaged(format!("the log cannot be cut at byte {to}: no record ends between byte {first} and there"));
     }
+    if cut_at >= end {
+        return damaged(format!("there is nothing to cut off at byte {to}: the log ends at byte {end}"));
+    }
     let kept = set_aside(disk, &files, (cut_at, end), aside)?;
     // From here on the next start has to look.
     lock.mark_in_use()?;
-    let checkpoint = Checkpoint::open(disk, config.checkpoint_path())?;
-    if checkpoint.marks().is_some() {
-        checkpoint.mark(Marks { settled: first, last_record: file.start, synced: cut_at });
+    if marks.is_some() {
+        checkpoint.mark(Marks { settled: first, last_record: file.start, synced: synced.min(cut_at) });
         checkpoint.save()?;
     }
     cut_log(config, &mut files, cut_at, true)?;

@@ -59,6 +59,12 @@ impl QueueTable {
         names
     }
 
+    /// The ends of each topic's queues together.
+    pub fn ends(&self) -> HashMap<Arc<str>, u64> {
+        let topics = self.topics.read();
+        topics.iter().map(|(name, queues)| (name.clone(), queues.iter().map(|queue| queue.end().get()).sum())).collect()
+    }
+
     /// Every queue.
     pub fn all(&self) -> Vec<Arc<ConsumeQueue>> {
         self.topics.read().values().flatten().cloned().collect()

@@ -1,7 +1,10 @@
 //! Figures of a running store, for the broker's runtime information.
 
 use crate::MessageStore;
-use std::sync::atomic::Ordering;
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::Ordering},
+};
 
 /// A look at the store. Counts are since it was opened.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +44,11 @@ pub struct StoreStats {
 }
 
 impl MessageStore {
+    /// How many messages each topic with a queue ever had: the ends of its queues together.
+    pub fn ends(&self) -> HashMap<Arc<str>, u64> {
+        self.parts().queues.ends()
+    }
+
     /// The figures as of now.
     pub fn stats(&self) -> StoreStats {
         let parts = self.parts();

@@ -179,6 +179,10 @@ impl Popped {
         extra_info::push_start(&mut self.starts, origin, queue.0, queue.1);
         extra_info::push_offsets(&mut self.offsets, origin, queue.0, messages.iter().map(|message| message.0));
         self.count += messages.len();
+        let topic = origin.topic(&asked.header.topic, &asked.header.consumer_group);
+        let bytes = records.iter().map(Bytes::len).sum();
+        let now_ms = || broker.clock().now_ms();
+        broker.counts().got(&topic, &asked.header.consumer_group, messages.len(), bytes, now_ms);
         if origin == Origin::Topic {
             records.into_iter().for_each(|run| self.body.push(run));
             return;

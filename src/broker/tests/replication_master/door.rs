@@ -23,6 +23,11 @@ async fn a_stranger_gets_nothing_and_counts_for_nothing_until_the_settings_allow
     assert_eq!(stranger.piece().await, None);
     assert_eq!(info(&asked).await["haSlaves"], "0");
     assert_eq!(asked.send("T", "x", "").await.code, response::SLAVE_NOT_AVAILABLE);
+    // Whoever comes from the address it goes to is on this machine.
+    let mut here = ByHand::between(&asked, outer, outer).await;
+    here.report(0).await;
+    assert!(here.piece().await.is_some());
+    drop(here);
 
     let change = asked.change("haAllowedAddresses", &format!("192.0.2.0/24;{outer}")).await;
     assert_eq!(change.code, response::SUCCESS, "{:?}", change.remark);

@@ -15,7 +15,7 @@ use std::{
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
 };
 
 /// A master that waits for slaves for `slave_timeout_ms`.
@@ -52,10 +52,17 @@ impl ByHand {
         slave
     }
 
-    /// A connection to an address of this machine, on which nothing is said yet.
-    pub async fn silent(asked: &Asked, address: IpAddr) -> Self {
-        let addr = SocketAddr::new(address, port_for_slaves(asked));
-        Self { stream: TcpStream::connect(addr).await.expect("the port is open") }
+    /// A connection from an address of this machine, on which nothing is said yet.
+    pub async fn silent(asked: &Asked, from: IpAddr) -> Self {
+        Self::between(asked, from, Ipv4Addr::LOCALHOST.into()).await
+    }
+
+    /// The same to another address of this machine.
+    pub async fn between(asked: &Asked, from: IpAddr, to: IpAddr) -> Self {
+        let socket = TcpSocket::new_v4().expect("the system has sockets");
+        socket.bind(SocketAddr::new(from, 0)).expect("an address of this machine");
+        let addr = SocketAddr::new(to, port_for_slaves(asked));
+        Self { stream: socket.connect(addr).await.expect("the port is open") }
     }
 
     /// Where the master sees it.
