@@ -30,6 +30,7 @@ mod ordered;
 mod pop;
 mod process;
 mod readme;
+mod render;
 mod retention;
 mod retry;
 mod servers;
