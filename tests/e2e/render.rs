@@ -5,10 +5,11 @@
 
 use crate::{
     clients::{installed, pip, skipped},
-    cluster::{rmq, scratch},
-    process::{RMQ, Run, run},
+    cluster::{free_port, rmq, scratch},
+    process::{Background, RMQ, Run, run},
 };
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -195,6 +196,57 @@ fn each_settings_file_is_read_as_it_was_meant() {
         }
         assert!(seen > 8, "{seen}");
     }
+}
+
+/// The commands that ask whether something is well, each once.
+fn checks(manifests: &str) -> BTreeSet<Vec<&str>> {
+    let lines: Vec<_> = manifests.lines().map(str::trim).collect();
+    let begin = (0..lines.len()).filter(|at| lines[*at..].starts_with(&["- rmq", "- check"]));
+    begin.map(|at| lines[at..].iter().map_while(|line| line.strip_prefix("- ")).skip(1).collect()).collect()
+}
+
+#[test]
+fn servers_run_from_their_files_and_the_checks_of_the_manifests_find_them_well() {
+    let dir = scratch();
+    let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/single.yaml");
+    let out = dir.path().join("conf").display().to_string();
+    let data = tempfile::tempdir().expect("the system has temporary files");
+    let data = data.path().to_str().expect("it is text");
+    let hosts = ["--host", "namesrv-1=127.0.0.1", "--host", "broker-a=127.0.0.1"];
+    render("properties", &template, &[&["--out", &out, "--data", data], &hosts[..]].concat()).ok();
+    // Only the ports are others than those everybody knows.
+    let [names, broker] = [free_port(), free_port()];
+    let file = |name: &str| {
+        let path = Path::new(&out).join(name);
+        let text = fs::read_to_string(&path).expect("it was written");
+        let text = text.replace("9876", &names.to_string()).replace("10911", &broker.to_string());
+        fs::write(&path, text.replace("10912", &(broker + 1).to_string())).expect("the directory is writable");
+        path
+    };
+    let start = |kind, name| {
+        let server = Background::start(kind, rmq(dir.path()).args([kind, "-c"]).arg(file(name)));
+        server.wait_for("boot success");
+        server
+    };
+    let _servers = [start("namesrv", "namesrv-1/namesrv.conf"), start("broker", "broker-a/broker.conf")];
+    let manifests = render("kubernetes", &beside("template.yaml"), &[]).ok().stdout;
+    let all = checks(&manifests);
+    assert_eq!(all.len(), 4, "{all:?}");
+    for check in all {
+        let here = check.iter().map(|word| match *word {
+            "127.0.0.1:10911" => format!("127.0.0.1:{broker}"),
+            word if word.contains(":9876") => format!("127.0.0.1:{names}"),
+            word => word.to_owned(),
+        });
+        run(rmq(dir.path()).args(here), "").ok();
+    }
+    let with_names = |args: &[&str]| {
+        let mut command = rmq(dir.path());
+        run(command.args(args).env("NAMESRV_ADDR", format!("127.0.0.1:{names}")), "").ok()
+    };
+    with_names(&["produce", "T", "-m", "kept"]);
+    assert_eq!(with_names(&["consume", "T", "-e", "-o", "raw"]).stdout, "kept\n");
+    assert!(Path::new(data).join("broker-a/store/commitlog").is_dir());
 }
 
 #[test]
