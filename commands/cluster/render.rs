@@ -1,6 +1,6 @@
 //! `rmq cluster render`: a template as files for other machines and engines, on standard output or in a folder.
 
-use super::template;
+use super::template::{self, Found};
 use crate::{
     failure::{Failure, Kind, say},
     output,
@@ -26,7 +26,7 @@ pub struct Arguments {
     #[arg(long, value_enum, value_name = "FORMAT")]
     to: To,
     /// What the cluster consists of, as for `up`
-    #[arg(long, value_name = "NAME|FILE", default_value = template::DEFAULT)]
+    #[arg(long, value_name = "NAME|FILE|URL", default_value = template::DEFAULT)]
     template: String,
     /// Write the files into this folder instead of to standard output
     #[arg(long, value_name = "DIR")]
@@ -82,9 +82,9 @@ impl From<To> for Format {
 }
 
 /// Does what is asked.
-pub fn run(arguments: Arguments) -> Result<(), Failure> {
+pub async fn run(arguments: Arguments) -> Result<(), Failure> {
     arguments.check()?;
-    let (template_name, template) = template::find(&arguments.template)?;
+    let Found { name: template_name, template, .. } = template::find(&arguments.template).await?;
     let usual = Wishes::default();
     let wishes = Wishes {
         template_name,

@@ -1,4 +1,5 @@
-//! A cluster goes down: nodes are asked to end, those that do not are killed. Data stays unless asked otherwise.
+//! A cluster goes down, or single nodes: they are asked to end, those that do not are killed. Data stays unless asked
+//! otherwise.
 
 use crate::{Cluster, Error, Event, Node, Role, process::Identity};
 use rustix::process::Signal;
@@ -9,7 +10,7 @@ const END_WITHIN: Duration = Duration::from_secs(30);
 /// How long the system may take to end a killed process.
 const KILL_WITHIN: Duration = Duration::from_secs(10);
 
-/// A cluster that is down.
+/// A cluster that is down, or some nodes of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Down {
     /// Nodes that were stopped; none if all were down already.
@@ -24,9 +25,10 @@ impl Cluster {
     /// # Errors
     /// [`Error::Unknown`] if there is no such cluster, [`Error::StillThere`] if a node cannot be ended.
     pub async fn down(&self, purge: bool, mut progress: impl FnMut(Event<'_>)) -> Result<Down, Error> {
+        // Where there is no cluster, nothing is made, not even a lock.
+        self.state()?;
         let _held = self.home.hold().await?;
-        let nodes = self.state()?.nodes(&self.dir);
-        let down = stop(&nodes, &mut progress).await?;
+        let down = stop(&self.nodes()?, &mut progress).await?;
         if purge {
             // Only a folder that holds a cluster gets here.
             fs::remove_dir_all(&self.dir).map_err(|source| Error::Io {
@@ -36,6 +38,43 @@ impl Cluster {
             })?;
         }
         Ok(down)
+    }
+
+    /// Stops one node, or all of them as [`Cluster::down`] does.
+    ///
+    /// # Errors
+    /// As there, and [`Error::UnknownNode`].
+    pub async fn stop(&self, node: Option<&str>, mut progress: impl FnMut(Event<'_>)) -> Result<Down, Error> {
+        self.chosen(node)?;
+        let _held = self.home.hold().await?;
+        stop(&self.chosen(node)?, &mut progress).await
+    }
+
+    /// Ends one node, or all of them, as a power cut would: nothing is written any more.
+    ///
+    /// # Errors
+    /// As [`Cluster::stop`].
+    pub async fn kill(&self, node: Option<&str>, mut progress: impl FnMut(Event<'_>)) -> Result<Down, Error> {
+        self.chosen(node)?;
+        let _held = self.home.hold().await?;
+        let mut killed = Vec::new();
+        let chosen = self.chosen(node)?;
+        let mut dying = Vec::new();
+        for node in &chosen {
+            if let Some(process) = Identity::read(&node.process_file())?.filter(Identity::is_alive) {
+                signal(node, &process, Signal::KILL)?;
+                dying.push((node, process));
+            }
+        }
+        for (node, process) in dying {
+            // What it was is not forgotten: it died, and was not stopped.
+            if !process.ended(KILL_WITHIN).await {
+                return Err(Error::StillThere { node: node.name.clone(), pid: process.pid });
+            }
+            progress(Event::Killed { node, pid: process.pid });
+            killed.push(node.name.clone());
+        }
+        Ok(Down { stopped: killed.clone(), killed })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Where clusters live: a folder with one folder for each.
 
-use crate::{Error, NodeStatus, Status, state::State};
+use crate::{Error, Node, NodeStatus, Status, process::Identity, state::State, template};
 use rustix::fs::{FlockOperation, flock};
 use std::{
     fs::{self, File},
@@ -27,6 +27,17 @@ pub struct Cluster {
     pub(crate) name: String,
     pub(crate) dir: PathBuf,
     pub(crate) home: Home,
+}
+
+/// The process of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// The node.
+    pub node: Node,
+    /// The process it has, or had when it ended without being asked to; none if it was stopped.
+    pub pid: Option<i32>,
+    /// Whether it runs.
+    pub runs: bool,
 }
 
 /// No other command changes clusters of this home while it is held.
@@ -139,11 +150,55 @@ impl Cluster {
     /// [`Error::Unknown`] if there is none, [`Error::Io`] if what is known of it cannot be read.
     pub async fn status(&self) -> Result<Status, Error> {
         let state = self.state()?;
-        let mut nodes = Vec::new();
-        for node in state.nodes(&self.dir) {
-            nodes.push(NodeStatus::of(node, &state.name_servers()).await?);
-        }
+        let nodes = NodeStatus::of_all(state.nodes(&self.dir), &state.name_server_addrs()).await?;
         Ok(Status { name: self.name.clone(), dir: self.dir.clone(), template: state.template, nodes })
+    }
+
+    /// The template it was made from, name and text; none if there is no such cluster.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if what is known of it cannot be read.
+    pub fn template(&self) -> Result<Option<(String, String)>, Error> {
+        let Some(state) = State::read(&self.dir)? else { return Ok(None) };
+        Ok(State::read_template(&self.dir)?.map(|text| (state.template, text)))
+    }
+
+    /// Its nodes, in the order they start.
+    ///
+    /// # Errors
+    /// As [`Cluster::status`].
+    pub fn nodes(&self) -> Result<Vec<Node>, Error> {
+        Ok(self.state()?.nodes(&self.dir))
+    }
+
+    /// Which of its nodes have a process. Asks no node anything.
+    ///
+    /// # Errors
+    /// As [`Cluster::status`].
+    pub fn processes(&self) -> Result<Vec<Process>, Error> {
+        let process = |node: Node| {
+            let process = Identity::read(&node.process_file())?;
+            let runs = process.as_ref().is_some_and(Identity::is_alive);
+            Ok(Process { node, pid: process.map(|process| process.pid), runs })
+        };
+        self.nodes()?.into_iter().map(process).collect()
+    }
+
+    /// Its node of that name, or all if there is none.
+    ///
+    /// # Errors
+    /// [`Error::UnknownNode`] with the nearest name, or as [`Cluster::status`].
+    pub fn chosen(&self, name: Option<&str>) -> Result<Vec<Node>, Error> {
+        let mut nodes = self.nodes()?;
+        let Some(name) = name else { return Ok(nodes) };
+        match nodes.iter().position(|node| node.name == name) {
+            Some(at) => Ok(vec![nodes.swap_remove(at)]),
+            None => {
+                let known: Vec<String> = nodes.into_iter().map(|node| node.name).collect();
+                let nearest = template::nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
+                Err(Error::UnknownNode { node: name.to_owned(), cluster: self.name.clone(), nearest, known })
+            }
+        }
     }
 
     /// What it consists of.

@@ -4,7 +4,9 @@
 //! Prints nothing and parses no arguments: what goes on is told by [`Event`]s.
 
 mod down;
+mod error;
 mod home;
+mod logs;
 mod plan;
 mod ports;
 mod process;
@@ -14,16 +16,19 @@ mod state;
 mod status;
 pub mod template;
 mod up;
+mod wait;
 
 pub use down::Down;
-pub use home::{Cluster, Home};
+pub use error::Error;
+pub use home::{Cluster, Home, Process};
+pub use logs::{Line, Logs};
 pub use plan::{Launch, Node, Role, plan};
-pub use ports::Ports;
+pub use ports::{PortError, Ports};
 pub use status::{NodeState, NodeStatus, Status};
-pub use template::{Template, TemplateError};
+pub use template::{CheckProperty, Template, TemplateError};
 pub use up::{Up, Upping};
 
-use std::{io, path::PathBuf, time::Duration};
+use std::time::Duration;
 
 /// What goes on while a cluster comes up or goes down.
 #[derive(Clone, Debug)]
@@ -41,6 +46,13 @@ pub enum Event<'a> {
         node: &'a Node,
         /// Its id.
         pid: i32,
+    },
+    /// A node does not serve yet.
+    Waiting {
+        /// Which.
+        node: &'a Node,
+        /// What is missing.
+        why: &'a str,
     },
     /// A node serves.
     Ready {
@@ -61,89 +73,11 @@ pub enum Event<'a> {
         /// It did not end when asked and was killed.
         killed: bool,
     },
-}
-
-/// Why a cluster is not as it was asked to be.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Not a name for a cluster.
-    #[error("{name:?} is no name for a cluster: use 1 to 64 letters, digits, - or _")]
-    Name {
-        /// What was given.
-        name: String,
-    },
-    /// There is no such cluster.
-    #[error("there is no cluster {name:?} in {}{}", home.display(), others(known))]
-    Unknown {
-        /// The name.
-        name: String,
-        /// Where it was looked for.
-        home: PathBuf,
-        /// Those there are.
-        known: Vec<String>,
-    },
-    /// Another command has not finished.
-    #[error("another command is at work on the clusters in {}; try again when it has ended", home.display())]
-    Busy {
-        /// Where.
-        home: PathBuf,
-    },
-    /// A file or folder could not be used.
-    #[error("cannot {action} {}: {source}", path.display())]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// With what.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The cluster was made from another template.
-    #[error(
-        "the cluster {name:?} has other nodes ({had}) than this template ({wanted}); choose another name, or remove it with its data first"
-    )]
-    OtherTemplate {
-        /// The cluster.
-        name: String,
-        /// Its nodes.
-        had: String,
-        /// Those of the template.
-        wanted: String,
-    },
-    /// The machine has no port left.
-    #[error("no free port for {node}: all from its usual one upwards are taken, or are kept for outgoing connections")]
-    NoPort {
-        /// The node.
-        node: String,
-    },
-    /// A node did not come up. What was started with it is stopped again.
-    #[error("{node} did not come up: {why}{}", last_words(log, log_file))]
-    NotUp {
-        /// Its name.
-        node: String,
-        /// What is missing.
-        why: String,
-        /// The end of its log.
-        log: Vec<String>,
-        /// Its log.
-        log_file: PathBuf,
-    },
-    /// A process that survives being killed.
-    #[error("{node} (process {pid}) does not end, not even when killed")]
-    StillThere {
-        /// Its name.
-        node: String,
-        /// Its process.
+    /// A node was killed, as was asked for.
+    Killed {
+        /// Which.
+        node: &'a Node,
+        /// The process it was.
         pid: i32,
     },
-}
-
-fn others(known: &[String]) -> String {
-    if known.is_empty() { "; there is none".to_owned() } else { format!("; there are: {}", known.join(", ")) }
-}
-
-fn last_words(log: &[String], log_file: &std::path::Path) -> String {
-    let lines: String = log.iter().map(|line| format!("\n  | {line}")).collect();
-    let nothing = if log.is_empty() { " (it wrote nothing)" } else { "" };
-    format!("\nthe end of {}{nothing}:{lines}", log_file.display())
 }

@@ -72,6 +72,14 @@ impl Role {
         }
     }
 
+    /// Its usual port, and the distances from it to others that go with it.
+    pub(crate) fn ports(&self) -> (u16, &'static [i16]) {
+        match self {
+            Self::NameServer => (NAME_SERVER_PORT, &[]),
+            Self::Master { .. } | Self::Slave { .. } => (BROKER_PORT, BROKER_NEIGHBOURS),
+        }
+    }
+
     /// In words.
     pub fn title(&self) -> &'static str {
         match self {
@@ -107,7 +115,8 @@ impl Node {
 /// them. A node gets the port that `before` says it had, if it is free.
 ///
 /// # Errors
-/// [`Error::NoPort`] if the machine has none left.
+/// [`Error::NoPort`] if the machine has none left; [`Error::PortTaken`] or [`Error::PortNotAllowed`] if those it must
+/// have cannot be had.
 pub fn plan(
     template: &Template,
     dir: &Path,
@@ -116,11 +125,8 @@ pub fn plan(
     before: impl Fn(&str) -> Option<u16>,
 ) -> Result<Vec<Launch>, Error> {
     let mut node = |name: String, role: Role| {
-        let (usual, neighbours) = match role {
-            Role::NameServer => (NAME_SERVER_PORT, &[][..]),
-            Role::Master { .. } | Role::Slave { .. } => (BROKER_PORT, BROKER_NEIGHBOURS),
-        };
-        let port = ports.take(before(&name), usual, neighbours).ok_or_else(|| Error::NoPort { node: name.clone() })?;
+        let (usual, neighbours) = role.ports();
+        let port = ports.take(before(&name), usual, neighbours).map_err(|error| Error::of_port(&name, &error))?;
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         Ok::<_, Error>(Node { dir: dir.join(&name), name, role, listen })
     };

@@ -1,7 +1,9 @@
 //! Free ports for nodes of one machine: those everybody knows if they are free, else the next ones, well apart.
 //!
-//! Never a privileged port, and never one that the system may give to an outgoing connection at any moment.
+//! Never a privileged port, and never one that the system may give to an outgoing connection at any moment. Whoever
+//! says where to begin gets the ports from there on, or none.
 
+use crate::Node;
 use std::{
     collections::BTreeSet,
     net::{Ipv4Addr, TcpListener},
@@ -20,6 +22,20 @@ pub struct Ports {
     is_free: Box<dyn Fn(u16) -> bool + Send>,
     /// Without their neighbours, which lie nearer than a step.
     given: BTreeSet<u16>,
+    /// Where the only row begins, if that was said.
+    base: Option<u16>,
+}
+
+/// Why a node gets no port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PortError {
+    /// All from the usual one upwards are taken or may not be used.
+    NoneLeft,
+    /// The one it must have is taken, or one beside it that goes with it.
+    Taken(u16),
+    /// The one it must have may not be used, or one beside it that goes with it: it is privileged, is kept for
+    /// outgoing connections, or does not exist.
+    NotAllowed(u16),
 }
 
 impl Ports {
@@ -38,16 +54,52 @@ impl Ports {
 
     /// The ports of a machine that gives outgoing connections a port of `ephemeral`.
     pub fn new(ephemeral: RangeInclusive<u16>, is_free: impl Fn(u16) -> bool + Send + 'static) -> Self {
-        Self { ephemeral, is_free: Box::new(is_free), given: BTreeSet::new() }
+        Self { ephemeral, is_free: Box::new(is_free), given: BTreeSet::new(), base: None }
+    }
+
+    /// The same, but nodes get `base`, `base` + 10, `base` + 20 … in the order they ask, whatever they want.
+    #[must_use]
+    pub fn from_base(self, base: u16) -> Self {
+        Self { base: Some(base), ..self }
     }
 
     /// Gives out `wanted` if it and its `neighbours` (distances from it) can be had, else the next one of the row
-    /// that starts at `usual`. `None` if there is none left.
-    pub fn take(&mut self, wanted: Option<u16>, usual: u16, neighbours: &[i16]) -> Option<u16> {
-        let row = (0..).map_while(|step: u16| usual.checked_add(step.checked_mul(STEP)?));
-        let port = wanted.into_iter().chain(row).find(|port| self.can_be_had(*port, neighbours))?;
+    /// that starts at `usual`.
+    ///
+    /// # Errors
+    /// If there is none left, or the one that must be taken cannot.
+    pub fn take(&mut self, wanted: Option<u16>, usual: u16, neighbours: &[i16]) -> Result<u16, PortError> {
+        let port = match self.base {
+            Some(base) => self.next_from(base, neighbours)?,
+            None => {
+                let row = (0..).map_while(|step: u16| usual.checked_add(step.checked_mul(STEP)?));
+                let mut candidates = wanted.into_iter().chain(row);
+                candidates.find(|port| self.can_be_had(*port, neighbours)).ok_or(PortError::NoneLeft)?
+            }
+        };
         self.given.insert(port);
-        Some(port)
+        Ok(port)
+    }
+
+    /// Whether nothing listens where this node would.
+    pub(crate) fn are_free(&self, node: &Node) -> bool {
+        let port = node.listen.port();
+        let (_, neighbours) = node.role.ports();
+        neighbours.iter().chain([&0]).all(|distance| port.checked_add_signed(*distance).is_some_and(&self.is_free))
+    }
+
+    fn next_from(&self, base: u16, neighbours: &[i16]) -> Result<u16, PortError> {
+        let step = u16::try_from(self.given.len()).ok().and_then(|given| given.checked_mul(STEP));
+        let port = step.and_then(|step| base.checked_add(step)).ok_or(PortError::NoneLeft)?;
+        for distance in neighbours.iter().chain([&0]) {
+            match port.checked_add_signed(*distance) {
+                Some(port) if !self.is_allowed(port) => return Err(PortError::NotAllowed(port)),
+                Some(port) if !(self.is_free)(port) => return Err(PortError::Taken(port)),
+                Some(_) => {}
+                None => return Err(PortError::NotAllowed(port)),
+            }
+        }
+        Ok(port)
     }
 
     fn can_be_had(&self, port: u16, neighbours: &[i16]) -> bool {
@@ -81,27 +133,41 @@ mod tests {
     #[test]
     fn the_usual_ports_come_first_and_then_the_next_ones_well_apart() {
         let mut ports = Ports::new(USUAL_EPHEMERAL, |_| true);
-        assert_eq!(ports.take(None, 9876, &[]), Some(9876));
-        assert_eq!(ports.take(None, 9876, &[]), Some(9886));
-        assert_eq!(ports.take(None, 10911, BROKER), Some(10911));
-        assert_eq!(ports.take(None, 10911, BROKER), Some(10921));
-        assert_eq!(ports.take(Some(20911), 10911, BROKER), Some(20911));
+        assert_eq!(ports.take(None, 9876, &[]), Ok(9876));
+        assert_eq!(ports.take(None, 9876, &[]), Ok(9886));
+        assert_eq!(ports.take(None, 10911, BROKER), Ok(10911));
+        assert_eq!(ports.take(None, 10911, BROKER), Ok(10921));
+        assert_eq!(ports.take(Some(20911), 10911, BROKER), Ok(20911));
     }
 
     #[test]
     fn a_port_is_passed_over_if_it_or_a_neighbour_is_taken() {
         let mut ports = Ports::new(USUAL_EPHEMERAL, |port| ![9876, 10909, 10922].contains(&port));
-        assert_eq!(ports.take(None, 9876, &[]), Some(9886));
-        assert_eq!(ports.take(None, 10911, BROKER), Some(10931));
-        assert_eq!(ports.take(Some(9876), 9876, &[]), Some(9896));
+        assert_eq!(ports.take(None, 9876, &[]), Ok(9886));
+        assert_eq!(ports.take(None, 10911, BROKER), Ok(10931));
+        assert_eq!(ports.take(Some(9876), 9876, &[]), Ok(9896));
     }
 
     #[test]
     fn privileged_and_ephemeral_ports_are_never_given() {
         let mut ports = Ports::new(9000..=60999, |_| true);
-        assert_eq!(ports.take(Some(80), 9876, &[]), Some(61006));
-        assert_eq!(ports.take(None, 65531, BROKER), Some(65531));
-        assert_eq!(ports.take(None, 65531, BROKER), None);
+        assert_eq!(ports.take(Some(80), 9876, &[]), Ok(61006));
+        assert_eq!(ports.take(None, 65531, BROKER), Ok(65531));
+        assert_eq!(ports.take(None, 65531, BROKER), Err(PortError::NoneLeft));
+    }
+
+    #[test]
+    fn from_a_base_nodes_get_exactly_the_row_or_are_told_why_not() {
+        let ports = |base| Ports::new(USUAL_EPHEMERAL, |port| port != 20_018).from_base(base);
+        let mut free = ports(21_000);
+        assert_eq!(free.take(Some(9876), 9876, &[]), Ok(21_000));
+        assert_eq!(free.take(None, 10911, BROKER), Ok(21_010));
+        let mut taken = ports(20_010);
+        assert_eq!(taken.take(None, 9876, &[]), Ok(20_010));
+        assert_eq!(taken.take(None, 10911, BROKER), Err(PortError::Taken(20_018)));
+        assert_eq!(ports(1024).take(None, 10911, BROKER), Err(PortError::NotAllowed(1022)));
+        assert_eq!(ports(32_768).take(None, 9876, &[]), Err(PortError::NotAllowed(32_768)));
+        assert_eq!(ports(65_535).take(None, 10911, BROKER), Err(PortError::NotAllowed(65_535)));
     }
 
     #[test]

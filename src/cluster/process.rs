@@ -17,7 +17,11 @@ use tokio::time::Instant;
 
 /// Most of a log that is read to show its end.
 const TAIL_BYTES: u64 = 16 * 1024;
+/// Most of a log that a start writes.
+const START_BYTES: u64 = 16 << 20;
 const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// The first file descriptor that is not standard input, output or error.
+const FIRST_OF_CALLER: i32 = 3;
 
 /// A process, beyond doubt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,6 +144,8 @@ pub(crate) fn start(launch: &Launch) -> Result<(Child, Identity), Error> {
     let [exe, arguments @ ..] = &launch.argv[..] else {
         return Err(Error::Io { action: "start", path: node.dir.clone(), source: io::ErrorKind::InvalidInput.into() });
     };
+    // What the caller's shell has open, a lock perhaps, must not stay open as long as the node runs.
+    close_fds::set_fds_cloexec_threadsafe(FIRST_OF_CALLER, &[]);
     let child = Command::new(exe)
         .args(arguments)
         .current_dir(&node.dir)
@@ -155,6 +161,18 @@ pub(crate) fn start(launch: &Launch) -> Result<(Child, Identity), Error> {
     let identity = Identity { pid, started, boot: boot() };
     identity.write(&node.process_file())?;
     Ok((child, identity))
+}
+
+/// Whether `words` were written to a log behind `from`.
+pub(crate) fn said(log_file: &Path, from: u64, words: &str) -> bool {
+    let read = || {
+        let mut file = File::open(log_file)?;
+        file.seek(SeekFrom::Start(from))?;
+        let mut bytes = Vec::new();
+        file.take(START_BYTES).read_to_end(&mut bytes)?;
+        Ok::<_, io::Error>(bytes)
+    };
+    String::from_utf8_lossy(&read().unwrap_or_default()).contains(words)
 }
 
 /// The last lines of what was written to a log behind `from`, at most `lines`.

@@ -4,6 +4,7 @@ use crate::{Node, Role};
 use protocol::{
     Command,
     code::{request, response_title},
+    inspect::KvTable,
     route::{ClusterInfo, TopicRoute},
     topic::{NamedTopic, SELF_TEST_TOPIC},
 };
@@ -12,6 +13,8 @@ use serde::de::DeserializeOwned;
 use std::{net::SocketAddr, time::Duration};
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
+/// Where a log ends, in a broker's runtime information.
+const LOG_END: &str = "commitLogMaxOffset";
 
 /// Asks nodes how they are.
 pub(crate) struct Prober {
@@ -23,13 +26,12 @@ impl Prober {
         Self { client: Client::asking().with_connect_timeout(ANSWER_WITHIN) }
     }
 
-    /// Whether a node serves; if not, what is missing.
+    /// Whether a node serves; if not, what is missing. Of a broker, where its log ends.
     ///
-    /// A name server answers. A broker takes connections, and every name server sends clients to it: then a message
-    /// can be sent.
-    pub(crate) async fn probe(&self, node: &Node, name_servers: &[SocketAddr]) -> Result<(), String> {
+    /// A name server answers. A broker answers, and every name server sends clients to it: then a message can be sent.
+    pub(crate) async fn probe(&self, node: &Node, name_servers: &[SocketAddr]) -> Result<Option<u64>, String> {
         let Some((name, id)) = node.role.broker() else {
-            return self.clusters(node.listen).await.map(drop);
+            return self.clusters(node.listen).await.map(|_| None);
         };
         let addr = node.listen.to_string();
         for server in name_servers {
@@ -44,29 +46,37 @@ impl Prober {
                 self.route(*server, name).await?;
             }
         }
-        self.client.peer(&addr).await.map(drop).map_err(|error| error.to_string())
+        self.log_end(node).await.map(Some)
+    }
+
+    /// Where a broker's log ends.
+    pub(crate) async fn log_end(&self, node: &Node) -> Result<u64, String> {
+        let ask = Command::request(request::GET_BROKER_RUNTIME_INFO);
+        let info: KvTable = self.ask("broker", node.listen, ask).await?;
+        let end = info.table.get(LOG_END).and_then(|end| end.parse().ok());
+        end.ok_or_else(|| format!("{} does not say where its log ends", node.name))
     }
 
     async fn clusters(&self, server: SocketAddr) -> Result<ClusterInfo, String> {
-        self.ask(server, Command::request(request::GET_BROKER_CLUSTER_INFO)).await
+        self.ask("name server", server, Command::request(request::GET_BROKER_CLUSTER_INFO)).await
     }
 
     async fn route(&self, server: SocketAddr, broker: &str) -> Result<(), String> {
         let topic = NamedTopic { topic: SELF_TEST_TOPIC.to_owned(), cluster_name: None };
         let ask = Command::request(request::GET_ROUTEINFO_BY_TOPIC).with_header(&topic);
-        let route: TopicRoute = self.ask(server, ask).await?;
+        let route: TopicRoute = self.ask("name server", server, ask).await?;
         let has = route.queue_datas.iter().any(|queues| queues.broker_name == broker);
         if has { Ok(()) } else { Err(format!("the name server {server} does not know its topics")) }
     }
 
-    async fn ask<T: DeserializeOwned>(&self, server: SocketAddr, request: Command) -> Result<T, String> {
+    async fn ask<T: DeserializeOwned>(&self, who: &str, server: SocketAddr, request: Command) -> Result<T, String> {
         let answer = self.client.call(&server.to_string(), request, ANSWER_WITHIN).await;
         let answer = answer.map_err(|error| error.to_string())?;
         if answer.code != 0 {
             let why = answer.remark.unwrap_or_default();
-            return Err(format!("the name server {server} answers {}: {why}", response_title(answer.code)));
+            return Err(format!("the {who} {server} answers {}: {why}", response_title(answer.code)));
         }
-        answer.json().map_err(|error| format!("the name server {server} answers what cannot be read: {error}"))
+        answer.json().map_err(|error| format!("the {who} {server} answers what cannot be read: {error}"))
     }
 }
 
@@ -77,7 +87,19 @@ mod tests {
         registration::{Register, RegisterBody},
         topic::TopicConfig,
     };
-    use std::path::PathBuf;
+    use std::{path::PathBuf, sync::Arc};
+
+    /// A broker whose log has this end.
+    struct Ends(u64);
+
+    impl remoting::Service for Ends {
+        fn serve(&self, _: &Arc<remoting::Peer>, requests: &mut Vec<Command>, answers: &mut remoting::Answers) {
+            for request in requests.drain(..) {
+                let info = KvTable { table: [(LOG_END.to_owned(), self.0.to_string())].into() };
+                answers.now(remoting::Receipt::of(&request), Command::success().with_json(&info));
+            }
+        }
+    }
 
     fn node(role: Role, listen: SocketAddr) -> Node {
         Node { name: "n".into(), role, listen, dir: PathBuf::new() }
@@ -90,8 +112,11 @@ mod tests {
             namesrv::config::NamesrvConfig { kv_config_path: folder.path().join("kv.json"), ..Default::default() };
         let server = namesrv::NameServer::start(config, "127.0.0.1:0".parse().unwrap()).await.unwrap();
         let servers = [server.addr()];
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let listener = remoting::server::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let addr = listener.local_addr().unwrap();
+        let tasks = base::Tasks::default();
+        let serving = remoting::server::serve(listener, Arc::new(Ends(77)), remoting::Limits::default(), tasks.clone());
+        tasks.spawn("broker", serving);
         let prober = Prober::new();
         prober.probe(&node(Role::NameServer, server.addr()), &servers).await.unwrap();
         let broker = node(Role::Master { broker: "a".into() }, addr);
@@ -125,8 +150,8 @@ mod tests {
         register(&addr.to_string(), &[]).await;
         assert!(missing().await.contains("TOPIC_NOT_EXIST"), "{}", missing().await);
         register(&addr.to_string(), &[SELF_TEST_TOPIC]).await;
-        prober.probe(&broker, &servers).await.unwrap();
-        drop(listener);
+        assert_eq!(prober.probe(&broker, &servers).await, Ok(Some(77)));
+        assert!(tasks.stop(Duration::from_secs(20)).await);
         assert!(Prober::new().probe(&broker, &servers).await.unwrap_err().starts_with("cannot connect to"));
         server.stop().await;
         assert!(Prober::new().probe(&broker, &servers).await.is_err());

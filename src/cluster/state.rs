@@ -1,20 +1,29 @@
-//! What a cluster consists of, in a small file of its folder: `cluster.json`. What runs stands beside each node.
+//! What a cluster consists of, in two small files of its folder: `cluster.json`, and the template it was made from.
+//! What runs stands beside each node.
 
 use crate::{Error, Launch, Node, Role};
 use base::durable;
 use serde::{Deserialize, Serialize};
 use std::{
+    collections::BTreeMap,
     io,
     net::SocketAddr,
     path::{Path, PathBuf},
 };
 
 const FILE: &str = "cluster.json";
+const TEMPLATE: &str = "template.yaml";
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct State {
     /// The template's name, for people.
     pub(crate) template: String,
+    /// How many name servers, if not as many as the template says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) name_servers: Option<u8>,
+    /// Settings over those of the template.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) set: BTreeMap<String, String>,
     nodes: Vec<Kept>,
 }
 
@@ -27,13 +36,18 @@ struct Kept {
 }
 
 impl State {
-    pub(crate) fn of(template: &str, launches: &[Launch]) -> Self {
+    pub(crate) fn of(
+        template: &str,
+        name_servers: Option<u8>,
+        set: BTreeMap<String, String>,
+        launches: &[Launch],
+    ) -> Self {
         let kept = |Launch { node: Node { name, role, listen, .. }, .. }: &Launch| Kept {
             name: name.clone(),
             role: role.clone(),
             listen: *listen,
         };
-        Self { template: template.to_owned(), nodes: launches.iter().map(kept).collect() }
+        Self { template: template.to_owned(), name_servers, set, nodes: launches.iter().map(kept).collect() }
     }
 
     pub(crate) fn exists(dir: &Path) -> bool {
@@ -51,6 +65,18 @@ impl State {
         text.and_then(|text| durable::write(&path, &text)).map_err(failed("write", path))
     }
 
+    /// The text of the template; none if this cluster is older than the file.
+    pub(crate) fn read_template(dir: &Path) -> Result<Option<String>, Error> {
+        let path = dir.join(TEMPLATE);
+        let text = |text: &[u8]| String::from_utf8(text.to_vec()).map_err(|_| io::ErrorKind::InvalidData.into());
+        durable::read(&path, text).map_err(failed("read", path))
+    }
+
+    pub(crate) fn write_template(dir: &Path, text: &str) -> Result<(), Error> {
+        let path = dir.join(TEMPLATE);
+        durable::write(&path, text.as_bytes()).map_err(failed("write", path))
+    }
+
     /// Its nodes, in the order they start.
     pub(crate) fn nodes(&self, dir: &Path) -> Vec<Node> {
         let node = |Kept { name, role, listen }: &Kept| Node {
@@ -62,12 +88,16 @@ impl State {
         self.nodes.iter().map(node).collect()
     }
 
-    pub(crate) fn name_servers(&self) -> Vec<SocketAddr> {
+    pub(crate) fn name_server_addrs(&self) -> Vec<SocketAddr> {
         self.nodes.iter().filter(|node| node.role == Role::NameServer).map(|node| node.listen).collect()
     }
 
     pub(crate) fn port_of(&self, name: &str) -> Option<u16> {
         self.nodes.iter().find(|node| node.name == name).map(|node| node.listen.port())
+    }
+
+    pub(crate) fn first_port(&self) -> Option<u16> {
+        self.nodes.first().map(|node| node.listen.port())
     }
 
     /// The names of its nodes, to tell one shape from another.
@@ -100,7 +130,7 @@ mod tests {
         };
         let launches =
             [node("namesrv-1", Role::NameServer, 9876), node("a", Role::Slave { broker: "a".into(), id: 1 }, 1)];
-        let state = State::of("single", &launches);
+        let state = State::of("single", None, BTreeMap::new(), &launches);
         state.write(folder.path()).unwrap();
         let text = std::fs::read_to_string(folder.path().join(FILE)).unwrap();
         let kept: serde_json::Value = serde_json::from_str(&text).unwrap();

@@ -1,7 +1,8 @@
 //! How a cluster and its nodes are.
 
 use crate::{Error, Node, Role, process::Identity, ready::Prober};
-use std::{net::SocketAddr, path::PathBuf};
+use futures_util::future::join_all;
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
 /// How a cluster is.
 #[derive(Clone, Debug)]
@@ -23,6 +24,9 @@ pub struct NodeStatus {
     pub node: Node,
     /// How it is.
     pub state: NodeState,
+    /// How many bytes its log lacks of its master's, which was asked first; none if that is not known, or it is no
+    /// slave.
+    pub behind: Option<u64>,
 }
 
 /// How a node is.
@@ -55,6 +59,12 @@ impl Status {
         self.nodes.iter().all(|node| matches!(node.state, NodeState::Ready { .. }))
     }
 
+    /// Whether every node serves, and every slave had what its master had when that was asked.
+    pub fn is_healthy(&self) -> bool {
+        let has_all = |node: &NodeStatus| !matches!(node.node.role, Role::Slave { .. }) || node.behind == Some(0);
+        self.is_ready() && self.nodes.iter().all(has_all)
+    }
+
     /// Whether every node has a process.
     pub fn runs(&self) -> bool {
         self.nodes.iter().all(|node| node.state.pid().is_some())
@@ -83,15 +93,39 @@ impl NodeState {
 }
 
 impl NodeStatus {
-    pub(crate) async fn of(node: Node, name_servers: &[SocketAddr]) -> Result<Self, Error> {
-        let state = match Identity::read(&node.process_file())? {
-            None => NodeState::Stopped,
-            Some(process) if !process.is_alive() => NodeState::Died { pid: process.pid },
-            Some(process) => match Prober::new().probe(&node, name_servers).await {
-                Ok(()) => NodeState::Ready { pid: process.pid },
-                Err(why) => NodeState::Unready { pid: process.pid, why },
+    /// How these nodes are, who are all of a cluster: masters are asked before slaves.
+    pub(crate) async fn of_all(nodes: Vec<Node>, name_servers: &[SocketAddr]) -> Result<Vec<Self>, Error> {
+        let prober = Prober::new();
+        let (slaves, others): (Vec<_>, Vec<_>) = nodes.iter().partition(|node| matches!(node.role, Role::Slave { .. }));
+        let mut ends = BTreeMap::new();
+        let mut found = BTreeMap::new();
+        for batch in [others, slaves] {
+            // All at once: one that hangs must not hold up the others.
+            for status in join_all(batch.into_iter().map(|node| Self::of(node, name_servers, &prober))).await {
+                let (mut status, end) = status?;
+                match (&status.node.role, end) {
+                    (Role::Master { broker }, Some(end)) => drop(ends.insert(broker.clone(), end)),
+                    (Role::Slave { broker, .. }, Some(end)) => {
+                        status.behind = ends.get(broker).map(|master: &u64| master.saturating_sub(end));
+                    }
+                    _ => {}
+                }
+                found.insert(status.node.name.clone(), status);
+            }
+        }
+        Ok(nodes.iter().filter_map(|node| found.remove(&node.name)).collect())
+    }
+
+    /// And where its log ends.
+    async fn of(node: &Node, name_servers: &[SocketAddr], prober: &Prober) -> Result<(Self, Option<u64>), Error> {
+        let (state, end) = match Identity::read(&node.process_file())? {
+            None => (NodeState::Stopped, None),
+            Some(process) if !process.is_alive() => (NodeState::Died { pid: process.pid }, None),
+            Some(process) => match prober.probe(node, name_servers).await {
+                Ok(end) => (NodeState::Ready { pid: process.pid }, end),
+                Err(why) => (NodeState::Unready { pid: process.pid, why }, None),
             },
         };
-        Ok(Self { node, state })
+        Ok((Self { node: node.clone(), state, behind: None }, end))
     }
 }

@@ -8,7 +8,6 @@ mod reading;
 mod wording;
 
 pub use checking::CheckProperty;
-pub(crate) use reading::is_filled_in;
 pub use wording::nearest;
 
 use serde::{Deserialize, de::DeserializeSeed};
@@ -122,6 +121,17 @@ impl Template {
     pub fn parse(file: &str, text: &str) -> Result<Self, TemplateError> {
         Self::parse_checked(file, text, &|_, _| Ok(()))
     }
+}
+
+/// Whether these settings may be laid over those of a template, for every broker.
+///
+/// # Errors
+/// The first that may not, and why.
+pub fn check_set(set: &[(String, String)], check: CheckProperty<'_>) -> Result<(), String> {
+    for (key, value) in set {
+        checking::check_set(key, value, check).map_err(|why| format!("{key}{why}"))?;
+    }
+    Ok(())
 }
 
 impl BrokerGroup {

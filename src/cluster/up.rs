@@ -5,15 +5,14 @@ use crate::{
     down::stop,
     plan,
     process::{self, Identity},
-    ready::Prober,
     state::State,
+    template::Properties,
+    wait::{Started, Wait},
 };
-use std::{net::SocketAddr, path::Path, process::Child, time::Duration};
-use tokio::time::Instant;
+use std::{fs, future::Future, io, path::Path, time::Duration};
 
-/// Lines of a log that an error shows.
-const LOG_LINES: usize = 15;
-const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// How often ports are looked for: between the look and the start of a node another program may take one.
+const ATTEMPTS: usize = 5;
 
 /// How to bring a cluster up.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +21,18 @@ pub struct Upping<'a> {
     pub template: &'a Template,
     /// The template's name, for people.
     pub template_name: &'a str,
+    /// Its text, which is kept with the cluster.
+    pub template_text: &'a str,
+    /// How many name servers, if not as many as the template says; kept with the cluster.
+    pub name_servers: Option<u8>,
+    /// Settings of every broker, over those of the template; kept with the cluster, where later ones count.
+    pub set: &'a [(String, String)],
+    /// The first port, the others following by tens; without, the usual ones, or the next that are free.
+    pub base_port: Option<u16>,
+    /// Only this node; none for all.
+    pub only: Option<&'a str>,
+    /// Whether a broker would start with this settings file.
+    pub check: fn(&str) -> Result<(), String>,
     /// The program that runs nodes.
     pub exe: &'a Path,
     /// How long every node may take until it serves.
@@ -37,55 +48,136 @@ pub struct Up {
     pub ran_already: bool,
 }
 
-/// A process started just now.
-struct Started {
-    node: Node,
-    child: Child,
-    process: Identity,
-    at: Instant,
-    /// Length of its log before.
-    log_from: u64,
-}
-
 impl Cluster {
-    /// Starts every node that does not run, and returns when all of them serve. A cluster that was there before has
-    /// its data, and its ports if they are free.
+    /// Starts every node that does not run, and returns when all of them serve and every slave has what its master
+    /// had. A cluster that was there before has its data, and its ports if they are free.
     ///
     /// # Errors
-    /// [`Error::NotUp`] with the end of the log of the node that failed; then what was started is stopped again.
-    pub async fn up(&self, how: Upping<'_>, mut progress: impl FnMut(Event<'_>)) -> Result<Up, Error> {
-        let _held = self.home.hold().await?;
+    /// [`Error::NotUp`] with the end of the log of the node that failed, [`Error::Interrupted`] when `interrupted`
+    /// ends; then what was started is stopped again, and a cluster that was not there before is not there.
+    pub async fn up(
+        &self,
+        how: Upping<'_>,
+        interrupted: impl Future<Output = ()>,
+        mut progress: impl FnMut(Event<'_>),
+    ) -> Result<Up, Error> {
         let before = State::read(&self.dir)?;
-        let plan =
-            |ports: &mut Ports| plan(how.template, &self.dir, how.exe, ports, |name| before.as_ref()?.port_of(name));
-        let wished = plan(&mut Ports::all_free())?;
-        self.check_shape(before.as_ref(), &State::of(how.template_name, &wished))?;
-        let running = match &before {
-            Some(state) if self.any_runs(state)? => Some(state.clone()),
-            _ => None,
-        };
-        let (state, launches) = match running {
-            // Where the others are is settled.
-            Some(state) => (state, wished),
-            None => {
-                let launches = plan(&mut Ports::of_this_machine())?;
-                for (Launch { node, .. }, Launch { node: wished, .. }) in launches.iter().zip(&wished) {
-                    if node.listen != wished.listen {
-                        progress(Event::PortTaken { node, wanted: wished.listen.port() });
-                    }
-                }
-                (State::of(how.template_name, &launches), launches)
-            }
-        };
-        state.write(&self.dir)?;
-        let mut started = Vec::new();
-        let outcome = self.start_missing(how, &state, &launches, &mut started, &mut progress).await;
-        if let Err(error) = outcome {
+        if before.is_none() {
+            self.refuse_other_folder()?;
+        }
+        let wished = self.wished(how, before.as_ref())?;
+        let _held = self.home.hold().await?;
+        // Another command may have been at work meanwhile.
+        let before = State::read(&self.dir)?;
+        let text_before = State::read_template(&self.dir)?;
+        let mut interrupted = std::pin::pin!(interrupted);
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let (state, launches) = self.settle(how, before.as_ref(), &wished, &mut progress)?;
+            let mut started = Vec::new();
+            let kept = State::write_template(&self.dir, how.template_text).and_then(|()| state.write(&self.dir));
+            let outcome = match kept {
+                Ok(()) => tokio::select! {
+                    outcome = start_missing(how, &state, &launches, &mut started, &mut progress) => outcome,
+                    () = &mut interrupted => Err(Error::Interrupted),
+                },
+                Err(error) => Err(error),
+            };
+            let Err(mut error) = outcome else {
+                return Ok(Up { status: self.status().await?, ran_already: started.is_empty() });
+            };
             let nodes: Vec<_> = started.into_iter().map(|started: Started| started.node).collect();
             stop(&nodes, &mut progress).await?;
+            if attempts < ATTEMPTS && how.base_port.is_none() && lost_its_port(&error, &launches) {
+                continue;
+            }
+            if let (Error::NotUp { log_file, .. }, None) = (&mut error, &before) {
+                *log_file = None;
+            }
+            self.put_back(before, text_before)?;
             return Err(error);
         }
-        Ok(Up { status: self.status().await?, ran_already: started.is_empty() })
+    }
+
+    /// What it is to consist of, on the ports it had; checked.
+    fn wished(&self, how: Upping<'_>, before: Option<&State>) -> Result<Wished, Error> {
+        let name_servers = how.name_servers.or(before.and_then(|state| state.name_servers));
+        let mut set = before.map(|state| state.set.clone()).unwrap_or_default();
+        set.extend(how.set.iter().cloned());
+        let mut template = how.template.clone();
+        template.name_servers = name_servers.unwrap_or(template.name_servers);
+        template.set = Properties(set);
+        let launches = plan(&template, &self.dir, how.exe, &mut Ports::all_free(), |name| before?.port_of(name))?;
+        for launch in launches.iter().filter(|launch| launch.node.role.broker().is_some()) {
+            (how.check)(&launch.config_text).map_err(|why| Error::Settings { node: launch.node.name.clone(), why })?;
+        }
+        Ok(Wished { template, name_servers, launches })
+    }
+
+    /// Where each node is to be. Nothing has been changed yet.
+    fn settle(
+        &self,
+        how: Upping<'_>,
+        before: Option<&State>,
+        wished: &Wished,
+        progress: &mut impl FnMut(Event<'_>),
+    ) -> Result<(State, Vec<Launch>), Error> {
+        let state = |launches: &[Launch]| {
+            State::of(how.template_name, wished.name_servers, wished.template.set.0.clone(), launches)
+        };
+        let had = |name: &str| before?.port_of(name);
+        let same_template = match before {
+            Some(before) => self.check_template(how, before, &state(&wished.launches))?,
+            None => true,
+        };
+        if let Some(before) = before
+            && self.any_runs(before)?
+        {
+            // Where the others are is settled, and how they were started.
+            let otherwise = if !same_template {
+                Some("template")
+            } else if before.set != wished.template.set.0 {
+                Some("--set")
+            } else if how.base_port.is_some_and(|base| before.first_port() != Some(base)) {
+                Some("base port")
+            } else {
+                None
+            };
+            if let Some(what) = otherwise {
+                return Err(Error::RunsOtherwise { name: self.name.clone(), what });
+            }
+            return Ok((before.clone(), wished.launches.clone()));
+        }
+        let mut ports = Ports::of_this_machine();
+        if let Some(base) = how.base_port {
+            ports = ports.from_base(base);
+        }
+        let launches = plan(&wished.template, &self.dir, how.exe, &mut ports, had)?;
+        if how.base_port.is_none() {
+            for (Launch { node, .. }, Launch { node: wished, .. }) in launches.iter().zip(&wished.launches) {
+                if node.listen != wished.listen {
+                    progress(Event::PortTaken { node, wanted: wished.listen.port() });
+                }
+            }
+        }
+        Ok((state(&launches), launches))
+    }
+
+    /// Whether the template is the one the cluster was made from, word for word or in what it means; an edited file is
+    /// still that file.
+    fn check_template(&self, how: Upping<'_>, before: &State, wished: &State) -> Result<bool, Error> {
+        let kept = State::read_template(&self.dir)?;
+        let kept = kept.and_then(|text| Template::parse(&before.template, &text).ok());
+        let same = kept.is_none_or(|kept| kept == *how.template);
+        if before.shape() != wished.shape() {
+            let had = format!("{} with the nodes {}", before.template, before.shape());
+            return Err(Error::OtherTemplate { name: self.name.clone(), had });
+        }
+        if !same && before.template != how.template_name {
+            return Err(Error::OtherTemplate { name: self.name.clone(), had: before.template.clone() });
+        }
+        Ok(same)
     }
 
     fn any_runs(&self, state: &State) -> Result<bool, Error> {
@@ -97,61 +189,77 @@ impl Cluster {
         Ok(false)
     }
 
-    fn check_shape(&self, before: Option<&State>, wished: &State) -> Result<(), Error> {
-        match before.map(State::shape).filter(|had| *had != wished.shape()) {
-            Some(had) => Err(Error::OtherTemplate { name: self.name.clone(), had, wanted: wished.shape() }),
-            None => Ok(()),
+    /// A folder that is there before the cluster is somebody else's: a purge would remove it.
+    fn refuse_other_folder(&self) -> Result<(), Error> {
+        match fs::read_dir(&self.dir) {
+            Ok(mut entries) => match entries.next() {
+                None => Ok(()),
+                Some(_) => Err(Error::NoCluster { dir: self.dir.clone() }),
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(source) => Err(Error::Io { action: "read", path: self.dir.clone(), source }),
         }
     }
 
-    /// Name servers, then masters, then slaves: each kind is waited for before the next is started.
-    async fn start_missing(
-        &self,
-        how: Upping<'_>,
-        state: &State,
-        launches: &[Launch],
-        started: &mut Vec<Started>,
-        progress: &mut impl FnMut(Event<'_>),
-    ) -> Result<(), Error> {
-        let prober = Prober::new();
-        let name_servers = state.name_servers();
-        for kind in launches.chunk_by(|one, next| one.kind() == next.kind()) {
-            let first = started.len();
-            for launch in kind {
-                let alive = Identity::read(&launch.node.process_file())?.is_some_and(|process| process.is_alive());
-                if alive {
-                    self.wait_for_running(&prober, &launch.node, &name_servers, how.within).await?;
-                    continue;
+    /// What is known of the cluster is what it was before; without a before, there is no cluster.
+    fn put_back(&self, before: Option<State>, text_before: Option<String>) -> Result<(), Error> {
+        let Some(before) = before else {
+            return match fs::remove_dir_all(&self.dir) {
+                Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                    Err(Error::Io { action: "remove", path: self.dir.clone(), source })
                 }
-                started.push(Started::now(launch)?);
-                if let Some(Started { node, process, .. }) = started.last() {
-                    progress(Event::Started { node, pid: process.pid });
-                }
-            }
-            for started in &mut started[first..] {
-                started.wait(&prober, &name_servers, how.within).await?;
-                progress(Event::Ready { node: &started.node, after: started.at.elapsed() });
-            }
+                _ => Ok(()),
+            };
+        };
+        if let Some(text) = text_before {
+            State::write_template(&self.dir, &text)?;
         }
-        Ok(())
+        before.write(&self.dir)
     }
+}
 
-    async fn wait_for_running(
-        &self,
-        prober: &Prober,
-        node: &Node,
-        name_servers: &[SocketAddr],
-        within: Duration,
-    ) -> Result<(), Error> {
-        let until = Instant::now() + within;
-        while let Err(why) = prober.probe(node, name_servers).await {
-            if Instant::now() >= until {
-                return Err(not_up(node, format!("it has been running, but {why}"), 0));
+/// Whether a node did not come up because another program took its port after it was found free.
+fn lost_its_port(error: &Error, launches: &[Launch]) -> bool {
+    let Error::NotUp { node: name, .. } = error else { return false };
+    let ports = Ports::of_this_machine();
+    launches.iter().any(|Launch { node, .. }| node.name == *name && !ports.are_free(node))
+}
+
+struct Wished {
+    template: Template,
+    name_servers: Option<u8>,
+    launches: Vec<Launch>,
+}
+
+/// Name servers, then masters, then slaves: each kind is waited for before the next is started.
+async fn start_missing(
+    how: Upping<'_>,
+    state: &State,
+    launches: &[Launch],
+    started: &mut Vec<Started>,
+    progress: &mut impl FnMut(Event<'_>),
+) -> Result<(), Error> {
+    let nodes: Vec<&Node> = launches.iter().map(|launch| &launch.node).collect();
+    let wait = Wait::new(&nodes, state.name_server_addrs(), how.within);
+    let chosen = |launch: &&Launch| how.only.is_none_or(|only| launch.node.name == only);
+    for kind in launches.chunk_by(|one, next| one.kind() == next.kind()) {
+        let first = started.len();
+        for launch in kind.iter().filter(chosen) {
+            if Identity::read(&launch.node.process_file())?.is_some_and(|process| process.is_alive()) {
+                wait.for_running(&launch.node, progress).await?;
+                continue;
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            let log_from = fs::metadata(launch.node.log_file()).map_or(0, |log| log.len());
+            let (child, process) = process::start(launch)?;
+            progress(Event::Started { node: &launch.node, pid: process.pid });
+            started.push(Started::new(launch.node.clone(), child, process, log_from));
         }
-        Ok(())
+        for started in &mut started[first..] {
+            wait.for_started(started, progress).await?;
+            progress(Event::Ready { node: &started.node, after: started.at.elapsed() });
+        }
     }
+    Ok(())
 }
 
 impl Launch {
@@ -162,37 +270,4 @@ impl Launch {
             Role::Slave { .. } => 2,
         }
     }
-}
-
-impl Started {
-    fn now(launch: &Launch) -> Result<Self, Error> {
-        let log_from = std::fs::metadata(launch.node.log_file()).map_or(0, |log| log.len());
-        let (child, process) = process::start(launch)?;
-        Ok(Self { node: launch.node.clone(), child, process, at: Instant::now(), log_from })
-    }
-
-    async fn wait(&mut self, prober: &Prober, name_servers: &[SocketAddr], within: Duration) -> Result<(), Error> {
-        loop {
-            let why = match prober.probe(&self.node, name_servers).await {
-                // Whoever answers must be this very process, and not another on the same port.
-                Ok(()) if self.process.is_alive() => return Ok(()),
-                Ok(()) => "another process serves on its port".to_owned(),
-                Err(why) => why,
-            };
-            if let Ok(Some(ended)) = self.child.try_wait() {
-                return Err(not_up(&self.node, format!("it ended by itself ({ended})"), self.log_from));
-            }
-            if self.at.elapsed() >= within {
-                let why = format!("after {} s {why}", within.as_secs());
-                return Err(not_up(&self.node, why, self.log_from));
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-    }
-}
-
-fn not_up(node: &Node, why: String, log_from: u64) -> Error {
-    let log_file = node.log_file();
-    let log = process::tail(&log_file, log_from, LOG_LINES);
-    Error::NotUp { node: node.name.clone(), why, log, log_file }
 }

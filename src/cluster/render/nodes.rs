@@ -110,7 +110,7 @@ pub(super) fn on_machines<'a>(
         let host = wishes.hosts.get(&node.name).unwrap_or(&node.name).clone();
         let neighbours = if node.is_name_server() { &[] } else { BROKER_NEIGHBOURS };
         let port = ports.entry(host.clone()).or_insert_with(Ports::all_free).take(None, node.usual_port(), neighbours);
-        let port = port.ok_or_else(|| RenderError::NoPort { host: host.clone(), node: node.name.clone() })?;
+        let port = port.map_err(|_| RenderError::NoPort { host: host.clone(), node: node.name.clone() })?;
         places.push(Place { data: format!("{data}/{}", node.name), host: Some(host), port });
     }
     let addresses = nodes.iter().zip(&places).filter(|(node, _)| node.is_name_server());

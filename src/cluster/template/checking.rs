@@ -1,6 +1,6 @@
 //! What a template may not say although every word of it is one, and where it says it.
 
-use super::{Properties, Template};
+use super::{Properties, Template, reading::is_filled_in};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::{collections::BTreeSet, fmt};
 
@@ -98,10 +98,19 @@ fn check_role(of: Of, key: &str, value: &str) -> Result<(), String> {
     }
 }
 
+/// Says what is wrong with a setting for all brokers that no template says.
+pub(super) fn check_set(key: &str, value: &str, check: CheckProperty<'_>) -> Result<(), String> {
+    if is_filled_in(key) {
+        return Err(" tells nodes apart and is filled in; leave it out".to_owned());
+    }
+    check(key, value)?;
+    check_role(Of::Any, key, value)
+}
+
 /// Goes down the path in the text and fails there, so that the reader of the text tells the place.
 pub(super) struct FailAt<'a> {
-    pub(super) path: &'a [Step],
-    pub(super) what: &'a str,
+    path: &'a [Step],
+    what: &'a str,
 }
 
 impl Mistake {

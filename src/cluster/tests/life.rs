@@ -1,157 +1,12 @@
 //! A cluster's life: up, found running, down, up again with the same data, and what goes wrong on the way.
-//!
-//! Nodes are real processes: a script runs this test program again as [`node`], which is a real name server, or what
-//! looks like a broker from outside.
 
 #![allow(clippy::unwrap_used)]
 
-use cluster::{Cluster, Error, Event, Home, NodeState, Template, Upping};
-use protocol::{
-    Command,
-    code::request,
-    registration::{Register, RegisterBody},
-    topic::{SELF_TEST_TOPIC, TopicConfig},
-};
-use std::{
-    fs,
-    net::SocketAddr,
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-    time::Duration,
-};
-use tokio::sync::{Mutex, MutexGuard};
+mod world;
 
-/// Two tests that look for free ports at once would find the same.
-static PORTS: Mutex<()> = Mutex::const_new(());
-const WITHIN: Duration = Duration::from_secs(20);
-const AS_NODE: &str = "RMQ_TEST_NODE";
-
-/// Not a test: what the nodes' processes run.
-#[test]
-fn node() {
-    let Ok(arguments) = std::env::var(AS_NODE) else { return };
-    let words: Vec<_> = arguments.split(' ').collect();
-    let config = fs::read_to_string(words[2]).unwrap();
-    let config = base::properties::Properties::parse(&config).unwrap();
-    let get = |key: &str| config.get(key).unwrap().to_owned();
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
-        let _server = match words[0] {
-            "namesrv" => {
-                let config =
-                    namesrv::config::NamesrvConfig { kv_config_path: get("kvConfigPath").into(), ..Default::default() };
-                Some(namesrv::NameServer::start(config, words[4].parse().unwrap()).await.unwrap())
-            }
-            _ => None,
-        };
-        let (_listener, _client) = match words[0] {
-            "broker" => broker(get).await,
-            _ => (None, None),
-        };
-        std::future::pending().await
-    })
-}
-
-async fn broker(get: impl Fn(&str) -> String) -> (Option<std::net::TcpListener>, Option<impl Sized>) {
-    let data = PathBuf::from(get("storePathRootDir"));
-    let mut starts = fs::read(data.join("starts")).unwrap_or_default();
-    starts.push(b'x');
-    fs::write(data.join("starts"), starts).unwrap();
-    let addr: SocketAddr = format!("{}:{}", get("brokerIP1"), get("listenPort")).parse().unwrap();
-    let listener = std::net::TcpListener::bind(addr).unwrap();
-    let header = Register {
-        broker_name: get("brokerName"),
-        broker_addr: addr.to_string(),
-        cluster_name: get("brokerClusterName"),
-        ha_server_addr: String::new(),
-        broker_id: get("brokerId").parse().unwrap(),
-        compressed: false,
-        body_crc32: 0,
-    };
-    let mut body = RegisterBody::default();
-    let topics = &mut body.topic_config_serialize_wrapper.topic_config_table;
-    topics.insert(SELF_TEST_TOPIC.into(), TopicConfig::new(SELF_TEST_TOPIC, 1, 6));
-    let client = remoting::Client::asking();
-    for server in get("namesrvAddr").split(';') {
-        let register = Command::request(request::REGISTER_BROKER).with_header(&header).with_json(&body);
-        assert_eq!(client.call(server, register, WITHIN).await.unwrap().code, 0);
-    }
-    (Some(listener), Some(client))
-}
-
-struct World {
-    folder: tempfile::TempDir,
-    _one_at_a_time: MutexGuard<'static, ()>,
-}
-
-impl World {
-    async fn new() -> Self {
-        let one_at_a_time = PORTS.lock().await;
-        let world = Self { folder: tempfile::tempdir().unwrap(), _one_at_a_time: one_at_a_time };
-        let this = std::env::current_exe().unwrap();
-        world.script(&format!("{AS_NODE}=\"$*\" exec '{}' --exact node --nocapture", this.display()));
-        world
-    }
-
-    fn exe(&self) -> PathBuf {
-        self.folder.path().join("rmq")
-    }
-
-    /// What runs instead of `rmq`.
-    fn script(&self, text: &str) {
-        fs::write(self.exe(), format!("#!/bin/sh\n{text}\n")).unwrap();
-        fs::set_permissions(self.exe(), fs::Permissions::from_mode(0o755)).unwrap();
-    }
-
-    fn home(&self) -> Home {
-        Home::new(&self.folder.path().join("clusters")).unwrap()
-    }
-
-    fn cluster(&self, name: &str) -> Cluster {
-        self.home().cluster(name).unwrap()
-    }
-
-    async fn up(&self, cluster: &Cluster, template: &str) -> (Result<cluster::Up, Error>, Vec<String>) {
-        let template = Template::parse("t.yaml", template).unwrap();
-        let exe = self.exe();
-        let how = Upping { template: &template, template_name: "t", exe: &exe, within: WITHIN };
-        let mut said = Vec::new();
-        let up = cluster.up(how, |event| said.push(words(&event))).await;
-        (up, said)
-    }
-}
-
-/// No process outlives its test, whatever happens.
-impl Drop for World {
-    fn drop(&mut self) {
-        for file in process_files(&self.folder.path().join("clusters")) {
-            let process: serde_json::Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
-            let _ = std::process::Command::new("kill").args(["-9", &process["pid"].to_string()]).status();
-        }
-    }
-}
-
-fn process_files(home: &Path) -> Vec<PathBuf> {
-    let children = |dir: &Path| fs::read_dir(dir).into_iter().flatten().map(|entry| entry.unwrap().path());
-    let nodes = children(home).flat_map(|cluster| children(&cluster).collect::<Vec<_>>());
-    nodes.map(|node| node.join("process.json")).filter(|file| file.exists()).collect()
-}
-
-/// Nodes are where they were, but for those that said that someone else has their port by now.
-fn check_ports(status: &cluster::Status, before: &[SocketAddr], said: &[String]) {
-    for (node, before) in status.nodes.iter().map(|node| &node.node).zip(before) {
-        assert_eq!(node.listen != *before, said.contains(&format!("{} moves", node.name)), "{said:?}");
-    }
-}
-
-fn words(event: &Event<'_>) -> String {
-    match event {
-        Event::PortTaken { node, .. } => format!("{} moves", node.name),
-        Event::Started { node, .. } => format!("{} started", node.name),
-        Event::Ready { node, .. } => format!("{} ready", node.name),
-        Event::Stopping { node } => format!("{} stopping", node.name),
-        Event::Stopped { node, killed } => format!("{} {}", node.name, if *killed { "killed" } else { "stopped" }),
-    }
-}
+use cluster::{Error, NodeState};
+use std::fs;
+use world::{AS_NODE, WITHIN, World, check_ports, words};
 
 const SINGLE: &str = include_str!("../../../templates/single.yaml");
 
@@ -255,7 +110,7 @@ async fn a_node_that_fails_is_shown_with_its_last_words_and_nothing_is_left_runn
     let this = std::env::current_exe().unwrap();
     world.script(&format!(
         "if [ $1 = broker ]; then echo store is locked by 77; exit 3; fi\n\
-         {AS_NODE}=\"$*\" exec '{}' --exact node --nocapture",
+         {AS_NODE}=\"$*\" exec '{}' --exact world::node --nocapture",
         this.display()
     ));
     let (up, said) = world.up(&cluster, SINGLE).await;
@@ -263,8 +118,7 @@ async fn a_node_that_fails_is_shown_with_its_last_words_and_nothing_is_left_runn
     assert!(error.starts_with("broker-a did not come up: it ended by itself (exit status: 3)"), "{error}");
     assert!(error.ends_with("\n  | store is locked by 77"), "{error}");
     assert!(said.ends_with(&["namesrv-1 stopping".to_owned(), "namesrv-1 stopped".to_owned()]), "{said:?}");
-    assert!(cluster.status().await.unwrap().is_down());
-    assert!(process_files(world.home().dir()).is_empty());
+    assert!(!cluster.dir().exists(), "what never was up is not there");
 }
 
 #[tokio::test]
@@ -282,7 +136,7 @@ async fn a_node_that_does_not_end_when_asked_is_killed() {
     let this = std::env::current_exe().unwrap();
     // What the shell ignores, the program it turns into ignores as well.
     world.script(&format!(
-        "if [ $1 = broker ]; then trap '' TERM; fi\n{AS_NODE}=\"$*\" exec '{}' --exact node --nocapture",
+        "if [ $1 = broker ]; then trap '' TERM; fi\n{AS_NODE}=\"$*\" exec '{}' --exact world::node --nocapture",
         this.display()
     ));
     world.up(&cluster, SINGLE).await.0.unwrap();
