@@ -268,6 +268,14 @@ fn files_that_are_there_are_kept_unless_it_is_forced() {
 }
 
 #[test]
+fn what_is_said_on_the_command_line_counts_over_the_template() {
+    let said = ["--set", "fileReservedTime=24", "--set", "deleteWhen=05", "--namesrvs", "1"];
+    let text = render("properties", &beside("template.yaml"), &said).ok().stdout;
+    assert_eq!(text.matches("fileReservedTime=24\n").count(), 4, "{text}");
+    assert!(!text.contains("deleteWhen=04") && !text.contains("namesrv-2"), "{text}");
+}
+
+#[test]
 fn what_cannot_be_rendered_is_refused_in_a_line() {
     let template = beside("template.yaml");
     let refused = |to: &str, more: &[&str], words: &[&str]| {
@@ -283,5 +291,6 @@ fn what_cannot_be_rendered_is_refused_in_a_line() {
     refused("properties", &["--host", "broker-a=1", "--host", "broker-a=2"], &["--host is there twice for broker-a"]);
     refused("kubernetes", &["--storage", "much"], &["\"much\" is no size", "10Gi"]);
     refused("kubernetes", &["--name", "Big"], &["\"Big\" is no name"]);
+    refused("compose", &["--set", "fileReservdTime=24"], &["fileReservedTime"]);
     refused("systemd", &["--program", "rmq"], &["absolute path"]);
 }
