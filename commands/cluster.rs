@@ -188,9 +188,11 @@ impl From<Error> for Failure {
                 failure.target(node)
             }
             Error::NoPort { node } | Error::StillThere { node, .. } => failure.target(node),
-            Error::PortTaken { node, .. } | Error::PortNotAllowed { node, .. } => failure.target(node),
+            Error::PortTaken { node, .. } | Error::PortLost { node, .. } | Error::PortNotAllowed { node, .. } => {
+                failure.target(node)
+            }
             Error::Io { source, .. } => match source.kind() {
-                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::NotADirectory => {
                     failure.hint("--dir chooses another place")
                 }
                 io::ErrorKind::StorageFull => failure.hint("make room, or choose another place with --dir"),

@@ -102,9 +102,19 @@ pub enum Error {
         /// The port.
         port: u16,
     },
+    /// Another program has taken the port of a name server meanwhile, which brokers know.
+    #[error(
+        "{node} needs port {port}, where the others look for it, and which another program has taken; stop that one, or stop the whole cluster and bring it up to get another"
+    )]
+    PortLost {
+        /// The node.
+        node: String,
+        /// The port.
+        port: u16,
+    },
     /// The port a node must have may not be used.
     #[error(
-        "{node} would need port {port}, which is privileged or kept for outgoing connections; choose another base port"
+        "{node} would need port {port} or one beside it, which is privileged, kept for outgoing connections or beyond the last; choose another base port"
     )]
     PortNotAllowed {
         /// The node.

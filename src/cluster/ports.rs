@@ -3,12 +3,8 @@
 //! Never a privileged port, and never one that the system may give to an outgoing connection at any moment. Whoever
 //! says where to begin gets the ports from there on, or none.
 
-use crate::Node;
-use std::{
-    collections::BTreeSet,
-    net::{Ipv4Addr, TcpListener},
-    ops::RangeInclusive,
-};
+use std::{collections::BTreeSet, io, net::Ipv4Addr, ops::RangeInclusive};
+use tokio::net::TcpSocket;
 
 /// The distance between the ports of two nodes: a broker uses three, from two below its own to one above.
 const STEP: u16 = 10;
@@ -22,6 +18,8 @@ pub struct Ports {
     is_free: Box<dyn Fn(u16) -> bool + Send>,
     /// Without their neighbours, which lie nearer than a step.
     given: BTreeSet<u16>,
+    /// Those of nodes that run: nobody else's.
+    kept: BTreeSet<u16>,
     /// Where the only row begins, if that was said.
     base: Option<u16>,
 }
@@ -43,8 +41,7 @@ impl Ports {
     pub fn of_this_machine() -> Self {
         let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range");
         let ephemeral = range.ok().and_then(|text| parse_range(&text)).unwrap_or(USUAL_EPHEMERAL);
-        // Servers listen on all addresses, so that is what must be possible.
-        Self::new(ephemeral, |port| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok())
+        Self::new(ephemeral, |port| nobody_listens(port).is_ok())
     }
 
     /// As if every port were free: what nodes hold themselves, or would like to have.
@@ -54,13 +51,19 @@ impl Ports {
 
     /// The ports of a machine that gives outgoing connections a port of `ephemeral`.
     pub fn new(ephemeral: RangeInclusive<u16>, is_free: impl Fn(u16) -> bool + Send + 'static) -> Self {
-        Self { ephemeral, is_free: Box::new(is_free), given: BTreeSet::new(), base: None }
+        Self { ephemeral, is_free: Box::new(is_free), given: BTreeSet::new(), kept: BTreeSet::new(), base: None }
     }
 
     /// The same, but nodes get `base`, `base` + 10, `base` + 20 … in the order they ask, whatever they want.
     #[must_use]
     pub fn from_base(self, base: u16) -> Self {
         Self { base: Some(base), ..self }
+    }
+
+    /// The same, but whoever wants one of `kept` has it already, and nobody else gets it or one near it.
+    #[must_use]
+    pub fn keeping(self, kept: impl IntoIterator<Item = u16>) -> Self {
+        Self { kept: kept.into_iter().collect(), ..self }
     }
 
     /// Gives out `wanted` if it and its `neighbours` (distances from it) can be had, else the next one of the row
@@ -70,6 +73,7 @@ impl Ports {
     /// If there is none left, or the one that must be taken cannot.
     pub fn take(&mut self, wanted: Option<u16>, usual: u16, neighbours: &[i16]) -> Result<u16, PortError> {
         let port = match self.base {
+            _ if wanted.is_some_and(|wanted| self.kept.contains(&wanted)) => wanted.unwrap_or(usual),
             Some(base) => self.next_from(base, neighbours)?,
             None => {
                 let row = (0..).map_while(|step: u16| usual.checked_add(step.checked_mul(STEP)?));
@@ -81,16 +85,9 @@ impl Ports {
         Ok(port)
     }
 
-    /// Whether nothing listens where this node would.
-    pub(crate) fn are_free(&self, node: &Node) -> bool {
-        let port = node.listen.port();
-        let (_, neighbours) = node.role.ports();
-        neighbours.iter().chain([&0]).all(|distance| port.checked_add_signed(*distance).is_some_and(&self.is_free))
-    }
-
     fn next_from(&self, base: u16, neighbours: &[i16]) -> Result<u16, PortError> {
         let step = u16::try_from(self.given.len()).ok().and_then(|given| given.checked_mul(STEP));
-        let port = step.and_then(|step| base.checked_add(step)).ok_or(PortError::NoneLeft)?;
+        let port = step.and_then(|step| base.checked_add(step)).ok_or(PortError::NotAllowed(base))?;
         for distance in neighbours.iter().chain([&0]) {
             match port.checked_add_signed(*distance) {
                 Some(port) if !self.is_allowed(port) => return Err(PortError::NotAllowed(port)),
@@ -104,7 +101,7 @@ impl Ports {
 
     fn can_be_had(&self, port: u16, neighbours: &[i16]) -> bool {
         let near = |given: &u16| given.abs_diff(port) < STEP;
-        if self.given.iter().any(near) {
+        if self.given.iter().chain(&self.kept).any(near) {
             return false;
         }
         let mut all = neighbours.iter().map(|distance| port.checked_add_signed(*distance)).chain([Some(port)]);
@@ -114,6 +111,14 @@ impl Ports {
     fn is_allowed(&self, port: u16) -> bool {
         port >= FIRST_UNPRIVILEGED && !self.ephemeral.contains(&port)
     }
+}
+
+/// Servers listen on all addresses, so that is what must be possible. It is not done: a node of another cluster that
+/// listens in that moment would find its port taken.
+fn nobody_listens(port: u16) -> io::Result<()> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind((Ipv4Addr::UNSPECIFIED, port).into())
 }
 
 fn parse_range(text: &str) -> Option<RangeInclusive<u16>> {
@@ -171,11 +176,20 @@ mod tests {
     }
 
     #[test]
+    fn a_node_that_runs_keeps_its_port_and_no_other_gets_near_it() {
+        let mut ports = Ports::new(USUAL_EPHEMERAL, |port| ![10911, 10921].contains(&port)).keeping([10921]);
+        assert_eq!(ports.take(Some(10911), 10911, BROKER), Ok(10931));
+        assert_eq!(ports.take(Some(10921), 10911, BROKER), Ok(10921));
+    }
+
+    #[test]
     fn a_port_in_use_is_not_free() {
         // Any address in use will do; the system chooses it.
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let ports = Ports::of_this_machine();
-        assert!(!(ports.is_free)(listener.local_addr().unwrap().port()));
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        assert!(nobody_listens(port).is_err());
+        drop(listener);
+        nobody_listens(port).unwrap();
     }
 
     #[test]

@@ -89,7 +89,7 @@ impl Cluster {
             };
             let nodes: Vec<_> = started.into_iter().map(|started: Started| started.node).collect();
             stop(&nodes, &mut progress).await?;
-            if attempts < ATTEMPTS && how.base_port.is_none() && lost_its_port(&error, &launches) {
+            if attempts < ATTEMPTS && how.base_port.is_none() && lost_its_port(&error) {
                 continue;
             }
             if let (Error::NotUp { log_file, .. }, None) = (&mut error, &before) {
@@ -131,10 +131,11 @@ impl Cluster {
             Some(before) => self.check_template(how, before, &state(&wished.launches))?,
             None => true,
         };
-        if let Some(before) = before
-            && self.any_runs(before)?
-        {
-            // Where the others are is settled, and how they were started.
+        let running = match before {
+            Some(before) => self.running(before)?,
+            None => Vec::new(),
+        };
+        if let Some(before) = before.filter(|_| !running.is_empty()) {
             let otherwise = if !same_template {
                 Some("template")
             } else if before.set != wished.template.set.0 {
@@ -147,19 +148,21 @@ impl Cluster {
             if let Some(what) = otherwise {
                 return Err(Error::RunsOtherwise { name: self.name.clone(), what });
             }
-            return Ok((before.clone(), wished.launches.clone()));
         }
-        let mut ports = Ports::of_this_machine();
-        if let Some(base) = how.base_port {
+        let mut ports = Ports::of_this_machine().keeping(running.iter().copied());
+        if let Some(base) = how.base_port.filter(|_| running.is_empty()) {
             ports = ports.from_base(base);
         }
         let launches = plan(&wished.template, &self.dir, how.exe, &mut ports, had)?;
-        if how.base_port.is_none() {
-            for (Launch { node, .. }, Launch { node: wished, .. }) in launches.iter().zip(&wished.launches) {
-                if node.listen != wished.listen {
-                    progress(Event::PortTaken { node, wanted: wished.listen.port() });
-                }
+        for (Launch { node, .. }, Launch { node: wished, .. }) in launches.iter().zip(&wished.launches) {
+            if node.listen == wished.listen || how.base_port.is_some() {
+                continue;
             }
+            if node.role == Role::NameServer && !running.is_empty() {
+                // Those that run know it where it was.
+                return Err(Error::PortLost { node: node.name.clone(), port: wished.listen.port() });
+            }
+            progress(Event::PortTaken { node, wanted: wished.listen.port() });
         }
         Ok((state(&launches), launches))
     }
@@ -180,13 +183,15 @@ impl Cluster {
         Ok(same)
     }
 
-    fn any_runs(&self, state: &State) -> Result<bool, Error> {
+    /// The ports of the nodes that run.
+    fn running(&self, state: &State) -> Result<Vec<u16>, Error> {
+        let mut ports = Vec::new();
         for node in state.nodes(&self.dir) {
             if Identity::read(&node.process_file())?.is_some_and(|process| process.is_alive()) {
-                return Ok(true);
+                ports.push(node.listen.port());
             }
         }
-        Ok(false)
+        Ok(ports)
     }
 
     /// A folder that is there before the cluster is somebody else's: a purge would remove it.
@@ -219,10 +224,9 @@ impl Cluster {
 }
 
 /// Whether a node did not come up because another program took its port after it was found free.
-fn lost_its_port(error: &Error, launches: &[Launch]) -> bool {
-    let Error::NotUp { node: name, .. } = error else { return false };
-    let ports = Ports::of_this_machine();
-    launches.iter().any(|Launch { node, .. }| node.name == *name && !ports.are_free(node))
+fn lost_its_port(error: &Error) -> bool {
+    let taken = io::Error::from(rustix::io::Errno::ADDRINUSE).to_string();
+    matches!(error, Error::NotUp { why, .. } if why.contains(&taken))
 }
 
 struct Wished {

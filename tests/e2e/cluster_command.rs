@@ -1,4 +1,10 @@
-//! `rmq cluster up`, `down`, `status`, `list` and `env`: a cluster of real background processes.
+//! `rmq cluster up`, `down`, `status`, `list` and `env`: a cluster of real background processes. Single nodes, templates,
+//! and what is refused stand in files of their own.
+
+mod foreground;
+mod nodes;
+mod refused;
+mod templates;
 
 use crate::{
     cluster::{rmq, scratch},
@@ -20,12 +26,16 @@ impl Named {
 
     /// `rmq cluster` with `args`, for this cluster.
     fn cluster(&self, args: &[&str]) -> Run {
+        run(&mut self.command(args), "")
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
         let mut command = rmq(self.dir.path());
         command.arg("cluster").args(args).arg("--dir").arg(self.dir.path().join("clusters"));
         if args[0] != "list" {
             command.args(["--name", self.name]);
         }
-        run(&mut command, "")
+        command
     }
 
     /// Runs a line of shell with what `rmq cluster env` prints.
