@@ -1,11 +1,17 @@
 //! `rmq cluster render`: a template as files for other machines and engines, on standard output or in a folder.
 
-use super::template::{self, Found};
+use super::{
+    template::{self, Found},
+    up,
+};
 use crate::{
     failure::{Failure, Kind, say},
     output,
 };
-use ::cluster::render::{File, Format, RenderError, Wishes, render};
+use ::cluster::{
+    render::{File, Format, RenderError, Wishes, render},
+    template::Properties,
+};
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -28,6 +34,12 @@ pub struct Arguments {
     /// What the cluster consists of, as for `up`
     #[arg(long, value_name = "NAME|FILE|URL", default_value = template::DEFAULT)]
     template: String,
+    /// A setting of every broker, over those of the template; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = up::pair)]
+    set: Vec<(String, String)>,
+    /// How many name servers instead of what the template says, 1 to 9
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u8).range(1..=9))]
+    namesrvs: Option<u8>,
     /// Write the files into this folder instead of to standard output
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -84,7 +96,10 @@ impl From<To> for Format {
 /// Does what is asked.
 pub async fn run(arguments: Arguments) -> Result<(), Failure> {
     arguments.check()?;
-    let Found { name: template_name, template, .. } = template::find(&arguments.template).await?;
+    template::check_set(&arguments.set)?;
+    let Found { name: template_name, mut template, .. } = template::find(&arguments.template).await?;
+    template.name_servers = arguments.namesrvs.unwrap_or(template.name_servers);
+    template.set = Properties(arguments.set.into_iter().collect());
     let usual = Wishes::default();
     let wishes = Wishes {
         template_name,

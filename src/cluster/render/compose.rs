@@ -13,8 +13,8 @@ pub(super) fn file(template: &Template, wishes: &Wishes) -> File {
     let name_servers = nodes.iter().filter(|node| node.is_name_server());
     let name_servers: Vec<_> = name_servers.map(|node| format!("{}:{}", node.name, node.usual_port())).collect();
     for node in &nodes {
-        // Its address in the network of the cluster, which a broker finds itself.
-        let place = nodes::Place { host: None, port: node.usual_port(), data: DATA.to_owned() };
+        // In the network of the cluster, a service is reached by its name.
+        let place = nodes::Place { host: Some(node.name.clone()), port: node.usual_port(), data: DATA.to_owned() };
         let settings = node.settings(template, wishes, &place, &name_servers.join(";"));
         services.insert(node.name.clone(), service(node, &nodes, wishes));
         configs.insert(node.name.clone(), json!({ "content": as_written(&settings) }));

@@ -143,5 +143,5 @@ fn broker(template: &Template, wishes: &Wishes, names: &Names<'_>, node: &nodes:
 
 /// Waits until slaves have what their masters have, before a master goes; it goes in any case.
 fn drain(name_servers: &str) -> Value {
-    json!(["rmq", "check", "replication", "-n", name_servers, "--wait", DRAIN])
+    json!(["rmq", "check", "replication", "--namesrv", name_servers, "--wait", DRAIN])
 }
