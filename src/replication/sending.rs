@@ -154,6 +154,11 @@ impl<'a> Sending<'a> {
             let began = self.start(offset)?;
             (self.next, self.sent) = (began, began);
             self.reported = Some(Reported { asked: offset, began, last: offset });
+            if began == self.master.store.written().get() {
+                // There is nothing to send, of a new cluster for instance: an answer at once tells the slave that it is
+                // let in and up to date, which it would else learn from the first heartbeat.
+                self.frames.push_back(Frame::new(began, Bytes::new()));
+            }
             return Ok(());
         };
         if offset < last {
