@@ -367,19 +367,22 @@ impl Broker {
         std::future::pending().await
     }
 
-    /// Cuts the log of a slave that is stopped. What is cut off is kept in the file whose path is returned.
+    /// Cuts the log of a slave that is stopped. What is cut off is kept in the file whose path is returned; `None` if
+    /// nothing is left to cut off.
     ///
     /// # Errors
     /// As [`MessageStore::cut`].
-    pub fn cut(config: &BrokerConfig, disk: &Disk, cut: Cut) -> Result<PathBuf, StoreError> {
+    pub fn cut(config: &BrokerConfig, disk: &Disk, cut: Cut) -> Result<Option<PathBuf>, StoreError> {
         let aside = config.store_path_root_dir.join("cut");
         let kept = MessageStore::cut(&derived::store_config(config, disk), cut.common, &aside)?;
-        tracing::warn!(
-            from = cut.common,
-            to = cut.own_end,
-            kept = %kept.display(),
-            "messages that the master never had are cut off the log of this slave, and kept in a file"
-        );
+        if let Some(kept) = &kept {
+            tracing::warn!(
+                from = cut.common,
+                to = cut.own_end,
+                kept = %kept.display(),
+                "messages that the master never had are cut off the log of this slave, and kept in a file"
+            );
+        }
         Ok(kept)
     }
 }

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 const CHUNK: usize = 1 << 20;
 
 /// See [`crate::MessageStore::cut`].
-pub(crate) fn cut(config: &StoreConfig, to: u64, aside: &Path) -> Result<PathBuf, StoreError> {
+pub(crate) fn cut(config: &StoreConfig, to: u64, aside: &Path) -> Result<Option<PathBuf>, StoreError> {
     config.check()?;
     let disk = &config.disk;
     let lock = StoreLock::take(disk, &config.root_dir)?;
@@ -47,7 +47,7 @@ pub(crate) fn cut(config: &StoreConfig, to: u64, aside: &Path) -> Result<PathBuf
         return damaged(format!("the log cannot be cut at byte {to}: no record ends between byte {first} and there"));
     }
     if cut_at >= end {
-        return damaged(format!("there is nothing to cut off at byte {to}: the log ends at byte {end}"));
+        return Ok(None);
     }
     let kept = set_aside(disk, &files, (cut_at, end), aside)?;
     // From here on the next start has to look.
@@ -57,7 +57,7 @@ pub(crate) fn cut(config: &StoreConfig, to: u64, aside: &Path) -> Result<PathBuf
         checkpoint.save()?;
     }
     cut_log(config, &mut files, cut_at, true)?;
-    Ok(kept)
+    Ok(Some(kept))
 }
 
 /// Copies a part of the log to a file in `aside` that is new, for good.

@@ -104,12 +104,13 @@ impl MessageStore {
     }
 
     /// Cuts the log of a store that nobody has open at the record boundary at or below `to`, for a slave that has what
-    /// its master never had. What is cut off is first copied to a file of its own below `aside`, whose path is returned.
+    /// its master never had. What is cut off is first copied to a file of its own below `aside`, whose path is returned;
+    /// `None` if nothing is behind it.
     /// The next open brings queues and index into line.
     ///
     /// # Errors
     /// [`StoreError::InUse`]; nothing below `to` that is a record; what the disk says. The log is then as it was.
-    pub fn cut(config: &StoreConfig, to: u64, aside: &Path) -> Result<PathBuf, StoreError> {
+    pub fn cut(config: &StoreConfig, to: u64, aside: &Path) -> Result<Option<PathBuf>, StoreError> {
         cut::cut(config, to, aside)
     }
 

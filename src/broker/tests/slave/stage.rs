@@ -140,7 +140,7 @@ pub async fn cut(stage: &Stage, slave: Asked) -> Asked {
     let cut = tokio::time::timeout(PATIENCE, slave.broker.must_be_cut()).await.expect("the logs differ");
     let config = (**slave.broker.config()).clone();
     let dir = slave.stop().await;
-    let kept = Broker::cut(&config, &Disk::default(), cut).expect("it can be cut");
+    let kept = Broker::cut(&config, &Disk::default(), cut).expect("it can be cut").expect("there is something");
     assert!(kept.starts_with(dir.path()) && kept.is_file(), "{kept:?} holds what is cut off");
     stage.slave(dir, plain).await
 }
