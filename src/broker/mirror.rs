@@ -12,15 +12,18 @@ use protocol::{
     code::request,
     topic::{GroupTable, TopicTable},
 };
-use std::{io, sync::Arc, time::Duration};
+use std::{collections::HashSet, io, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
-/// How often the tables are copied.
+/// How often the tables are copied, if nothing makes it sooner.
 const PERIOD: Duration = Duration::from_secs(3);
+/// How long after new messages it is looked whether they are of a new topic.
+const LOOK: Duration = Duration::from_millis(100);
 /// Queues of a topic that are looked at: more it cannot have.
 const MAX_QUEUES: i32 = 65_535;
 
-/// Copies the tables at once when a master is connected, and then from time to time, until shutdown.
+/// Copies the tables at once when a master is connected, when there are messages of a new topic, and from time to time, until
+/// shutdown.
 pub async fn run(broker: Arc<Broker>, shutdown: CancellationToken) {
     let Some(follower) = broker.follower() else { return };
     let keep = async {
@@ -32,6 +35,7 @@ pub async fn run(broker: Arc<Broker>, shutdown: CancellationToken) {
                 tracing::info!("this log is the master's as far as it goes: following it");
             }
             let lost = async { follower.connections().reached(connection + 1).await };
+            let unknown = unknown_topics(&broker);
             let copied = tokio::select! {
                 copied = copy(&broker, follower) => copied,
                 () = lost => continue,
@@ -44,10 +48,35 @@ pub async fn run(broker: Arc<Broker>, shutdown: CancellationToken) {
                 }
                 Err(why) => tracing::debug!(why, "not all tables of the master could be copied"),
             }
-            let _ = tokio::time::timeout(PERIOD, follower.connections().reached(connection + 1)).await;
+            tokio::select! {
+                () = tokio::time::sleep(PERIOD) => {}
+                () = follower.connections().reached(connection + 1) => {}
+                () = new_topic(&broker, &unknown) => {}
+            }
         }
     };
     shutdown.run_until_cancelled(keep).await;
+}
+
+/// Returns once the log has a message of a topic that no copy brought yet and that is not among `before`. It is read here
+/// only if it is known here, and the master may die the next moment.
+async fn new_topic(broker: &Broker, before: &HashSet<Arc<str>>) {
+    let store = broker.store();
+    loop {
+        let end = store.written().get();
+        if unknown_topics(broker).difference(before).next().is_some() {
+            return;
+        }
+        store.written().reached(end + 1).await;
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Topics that have messages here and are in no copy, such as one that was deleted just now.
+fn unknown_topics(broker: &Broker) -> HashSet<Arc<str>> {
+    let mut topics = broker.store().topics();
+    topics.retain(|topic| broker.topics().find(topic).is_none());
+    topics.into_iter().collect()
 }
 
 /// Copies all tables once.

@@ -2,7 +2,7 @@
 
 use crate::{
     asked::text,
-    stage::{Asked, Stage, commit, folder, plain, same_log, same_queue, send, until},
+    stage::{Asked, PATIENCE, Stage, commit, folder, plain, same_log, same_queue, send, state, until},
 };
 use protocol::{
     Command,
@@ -42,6 +42,24 @@ async fn topics_groups_and_offsets_are_copied_and_saved() {
     let alone = Asked::start_in(dir, stage.clock.clone(), plain).await;
     assert_eq!((offset(&alone, "T"), alone.broker.groups().find("H").is_some()), (Some(2), true));
     alone.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_topic_is_copied_as_soon_as_it_has_a_message() {
+    let stage = Stage::set().await;
+    let (master, slave) = stage.pair().await;
+    state(&slave, "FOLLOWING").await;
+    // More topics than there are copies that come of themselves in this time.
+    let all = async {
+        for number in 0..20 {
+            let topic = format!("T{number}");
+            send(&master, &topic, "first", 1).await;
+            until("the topic", async || slave.broker.topics().find(&topic)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, all).await.expect("each copy brings one of them");
+    slave.stop().await;
+    master.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
