@@ -104,6 +104,12 @@ async fn copy(broker: &Broker, follower: &Follower) -> Result<(), String> {
         .map_err(|error| format!("how far {} has delivered delayed messages is not copied: {error}", master.addr))
 }
 
+/// Whether a slave has messages of a topic. It has them before its master has told it of the topic: if that dies, they
+/// are there nevertheless.
+pub fn has_messages(broker: &Broker, topic: &str) -> bool {
+    broker.follower().is_some() && broker.store().has_topic(topic)
+}
+
 /// Takes over the topics, and deletes the queues of those that are gone.
 fn copy_topics(broker: &Broker, masters: TopicTable, end_before: i64) {
     if let Some(gone) = broker.topics().copy(masters) {

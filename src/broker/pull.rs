@@ -3,7 +3,7 @@
 //! A pull that finds nothing waits on the queue's end: a long poll is a future that takes long.
 //! Source: `PullMessageProcessor`, `PullRequestHoldService` of Apache RocketMQ 4.9.8.
 
-use crate::{broker::Broker, filters::Wanted, offsets::Place, refusal::Refusal};
+use crate::{broker::Broker, filters::Wanted, mirror, offsets::Place, refusal::Refusal};
 use protocol::{
     Body, Command,
     code::response,
@@ -59,16 +59,9 @@ impl Reading {
                 asked.consumer_group
             )));
         }
-        let topic = broker.topics().require(&asked.topic)?;
-        if topic.perm & perm::READ == 0 {
-            return Err(Refusal::forbidden(format!("topic {} may not be read", asked.topic)));
-        }
-        if !(0..topic.read_queue_nums).contains(&asked.queue_id) {
-            let remark = format!(
-                "queue id {} is illegal: topic {} has {} queues to read",
-                asked.queue_id, asked.topic, topic.read_queue_nums
-            );
-            return Err(Refusal::new(response::SYSTEM_ERROR, remark));
+        match check_topic(broker, &asked) {
+            Err(refusal) if refusal.code != response::NO_PERMISSION && mirror::has_messages(broker, &asked.topic) => {}
+            checked => checked?,
         }
         let wanted = wanted(broker, &asked, &group)?;
         Ok(Self { asked, wanted, group })
@@ -222,6 +215,22 @@ impl Reading {
         }
         Command::answer(code).with_remark(remark(pulled.status)).with_header(&header).with_body(body)
     }
+}
+
+/// Whether the topic has that queue, and it may be read.
+fn check_topic(broker: &Broker, asked: &Pull) -> Result<(), Refusal> {
+    let topic = broker.topics().require(&asked.topic)?;
+    if topic.perm & perm::READ == 0 {
+        return Err(Refusal::forbidden(format!("topic {} may not be read", asked.topic)));
+    }
+    if !(0..topic.read_queue_nums).contains(&asked.queue_id) {
+        let remark = format!(
+            "queue id {} is illegal: topic {} has {} queues to read",
+            asked.queue_id, asked.topic, topic.read_queue_nums
+        );
+        return Err(Refusal::new(response::SYSTEM_ERROR, remark));
+    }
+    Ok(())
 }
 
 /// What the group wants of the topic: as the request says, or as the group's heartbeats did.

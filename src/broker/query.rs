@@ -2,7 +2,7 @@
 //!
 //! Source: `AdminBrokerProcessor`, `ConsumerManageProcessor`, `QueryMessageProcessor` of Apache RocketMQ 4.9.8.
 
-use crate::{broker::Broker, offsets::Place, refusal::Refusal};
+use crate::{broker::Broker, mirror, offsets::Place, refusal::Refusal};
 use protocol::{
     Body, Command,
     code::response,
@@ -77,7 +77,7 @@ pub fn is_cold(broker: &Broker, queue: &ConsumeQueue) -> bool {
 /// Stores how far a group has consumed a queue (15), if that is what the group means: see [`crate::offsets`].
 pub fn update_consumer_offset(broker: &Broker, peer: &Peer, request: &Command) -> Answered {
     let of: UpdateOffset = request.header()?;
-    if broker.topics().find(&of.topic).is_none() {
+    if broker.topics().find(&of.topic).is_none() && !mirror::has_messages(broker, &of.topic) {
         // Kept in memory and on disk for ever, such entries would let anyone fill both.
         return Err(Refusal::new(response::TOPIC_NOT_EXIST, format!("topic[{}] not exist", of.topic)));
     }

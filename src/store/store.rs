@@ -198,6 +198,11 @@ impl MessageStore {
         self.parts.health.reason()
     }
 
+    /// Whether the topic has a queue.
+    pub fn has_topic(&self, topic: &str) -> bool {
+        self.parts.queues.has_topic(topic)
+    }
+
     /// Every topic with a queue, sorted.
     pub fn topics(&self) -> Vec<Arc<str>> {
         self.parts.queues.topics()
