@@ -82,7 +82,7 @@ fn verdict(status: &Status, named: &Named, waited: bool) -> Result<(), Failure> 
     if status.is_ready() && (!waited || status.is_healthy()) {
         return Ok(());
     }
-    let message = format!("cluster {} {}", status.name, condition(status));
+    let message = format!("cluster {} is {}", status.name, condition(status));
     let failure = match waited {
         true => Failure::new(Kind::Unreachable, message).code("TIMED_OUT").retryable(),
         false => Failure::new(Kind::Failed, message),
@@ -129,11 +129,11 @@ pub async fn list(arguments: List) -> Result<(), Failure> {
 fn condition(status: &Status) -> String {
     let ready = status.nodes.iter().filter(|node| matches!(node.state, NodeState::Ready { .. })).count();
     if status.is_ready() {
-        if status.is_healthy() { "is up" } else { "is up, but not all of it does what it should" }.to_owned()
+        if status.is_healthy() { "up" } else { "up, but not all of it does what it should" }.to_owned()
     } else if status.is_down() {
-        "is down".to_owned()
+        "down".to_owned()
     } else {
-        format!("is partly up: {ready} of {} nodes serve", status.nodes.len())
+        format!("partly up: {ready} of {} nodes serve", status.nodes.len())
     }
 }
 

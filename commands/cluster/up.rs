@@ -188,15 +188,15 @@ fn next(named: &Named) -> String {
     let again = named.again();
     // Without a name and in the usual place, the other commands find it by themselves.
     let env = if again.is_empty() { "for other clients" } else { "so that clients find it" };
-    let column = |command: String, what: &str| format!("  {command:<44}  {what}");
-    [
-        "next:".to_owned(),
-        column(format!("eval \"$(rmq cluster env{again})\""), env),
-        column(r"printf 'hello\n' | rmq produce greetings".to_owned(), "sends a message"),
-        column("rmq consume greetings -e".to_owned(), "prints all there are"),
-        column(format!("rmq cluster down{again}"), "stops it; its data stays"),
-    ]
-    .join("\n")
+    let lines = [
+        (format!("eval \"$(rmq cluster env{again})\""), env),
+        (r"printf 'hello\n' | rmq produce greetings".to_owned(), "sends a message"),
+        ("rmq consume greetings -e".to_owned(), "prints all there are"),
+        (format!("rmq cluster down{again}"), "stops it; its data stays"),
+    ];
+    let width = lines.iter().map(|(command, _)| command.len()).max().unwrap_or_default();
+    let lines = lines.map(|(command, what)| format!("  {command:<width$}  {what}"));
+    format!("next:\n{}", lines.join("\n"))
 }
 
 /// `KEY=VALUE` as it was typed.

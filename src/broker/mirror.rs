@@ -2,7 +2,7 @@
 //!
 //! Topics and groups count at once. The others speak of records: they count, and are saved, only once this slave's log has on
 //! its disk all that the master's had when it told them. A slave that is made a master then goes on from there as from a
-//! crash of its own.
+//! crash of its own; of topics that it was not told of it makes those that have messages.
 //!
 //! Source: `SlaveSynchronize` of Apache RocketMQ 4.9.8, which also saves what is ahead of the log, and never deletes.
 
@@ -10,17 +10,22 @@ use crate::{announce::MasterAt, broker::Broker, delay, follow::Follower, offsets
 use protocol::{
     Command,
     code::request,
-    topic::{GroupTable, TopicTable},
+    topic::{self, GroupTable, TopicTable},
 };
-use std::{io, sync::Arc, time::Duration};
+use std::{collections::HashSet, io, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
-/// How often the tables are copied.
+/// How often the tables are copied, if nothing makes it sooner.
 const PERIOD: Duration = Duration::from_secs(3);
+/// How long after new messages it is looked whether they are of a new topic.
+const LOOK: Duration = Duration::from_millis(100);
+/// Queues that are no topics begin so: other topics' messages, sorted again (Apache RocketMQ 4.9.3 and later).
+const LIGHT_PREFIX: &str = "%LMQ%";
 /// Queues of a topic that are looked at: more it cannot have.
 const MAX_QUEUES: i32 = 65_535;
 
-/// Copies the tables at once when a master is connected, and then from time to time, until shutdown.
+/// Copies the tables at once when a master is connected, when there are messages of a new topic, and from time to time, until
+/// shutdown.
 pub async fn run(broker: Arc<Broker>, shutdown: CancellationToken) {
     let Some(follower) = broker.follower() else { return };
     let keep = async {
@@ -32,6 +37,7 @@ pub async fn run(broker: Arc<Broker>, shutdown: CancellationToken) {
                 tracing::info!("this log is the master's as far as it goes: following it");
             }
             let lost = async { follower.connections().reached(connection + 1).await };
+            let unknown = unknown_topics(&broker);
             let copied = tokio::select! {
                 copied = copy(&broker, follower) => copied,
                 () = lost => continue,
@@ -44,10 +50,35 @@ pub async fn run(broker: Arc<Broker>, shutdown: CancellationToken) {
                 }
                 Err(why) => tracing::debug!(why, "not all tables of the master could be copied"),
             }
-            let _ = tokio::time::timeout(PERIOD, follower.connections().reached(connection + 1)).await;
+            tokio::select! {
+                () = tokio::time::sleep(PERIOD) => {}
+                () = follower.connections().reached(connection + 1) => {}
+                () = new_topic(&broker, &unknown) => {}
+            }
         }
     };
     shutdown.run_until_cancelled(keep).await;
+}
+
+/// Returns once the log has a message of a topic that no copy brought yet and that is not among `before`. It is read here
+/// only if it is known here, and the master may die the next moment.
+async fn new_topic(broker: &Broker, before: &HashSet<Arc<str>>) {
+    let store = broker.store();
+    loop {
+        let end = store.written().get();
+        if unknown_topics(broker).difference(before).next().is_some() {
+            return;
+        }
+        store.written().reached(end + 1).await;
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Topics that have messages here and are in no copy, such as one that was deleted just now.
+fn unknown_topics(broker: &Broker) -> HashSet<Arc<str>> {
+    let mut topics = broker.store().topics();
+    topics.retain(|topic| broker.topics().find(topic).is_none());
+    topics.into_iter().collect()
 }
 
 /// Copies all tables once.
@@ -73,6 +104,20 @@ async fn copy(broker: &Broker, follower: &Follower) -> Result<(), String> {
     broker.offsets().copy(table);
     copy_progress(broker, &delays?)
         .map_err(|error| format!("how far {} has delivered delayed messages is not copied: {error}", master.addr))
+}
+
+/// Makes the topics, at the start of a master, that have messages and are in no table: it was a slave whose master died
+/// before it told of them, or the table was lost. Slaves would else delete the queues of a topic that their master lacks.
+pub fn make_missing_topics(broker: &Broker) {
+    for topic in unknown_topics(broker) {
+        let internal = broker.topics().is_system(&topic) || topic::is_closed_to_clients(&topic);
+        if !internal && !topic.starts_with(LIGHT_PREFIX) && has_any(broker, &topic, 0) {
+            let last = (0..MAX_QUEUES).rev().find(|queue_id| broker.store().queue(&topic, *queue_id).is_some());
+            let queues = last.unwrap_or_default() + 1;
+            tracing::warn!(%topic, queues, "there are messages of a topic that is in no table: it is made anew");
+            broker.topics().ensure(&topic, queues);
+        }
+    }
 }
 
 /// Whether a slave has messages of a topic. It has them before its master has told it of the topic: if that dies, they

@@ -2,7 +2,7 @@
 
 use crate::{
     asked::text,
-    stage::{Asked, Stage, commit, folder, plain, same_log, same_queue, send, until},
+    stage::{Asked, PATIENCE, Stage, commit, folder, plain, same_log, same_queue, send, state, until},
 };
 use protocol::{
     Command,
@@ -42,6 +42,52 @@ async fn topics_groups_and_offsets_are_copied_and_saved() {
     let alone = Asked::start_in(dir, stage.clock.clone(), plain).await;
     assert_eq!((offset(&alone, "T"), alone.broker.groups().find("H").is_some()), (Some(2), true));
     alone.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_topic_is_copied_as_soon_as_it_has_a_message() {
+    let stage = Stage::set().await;
+    let (master, slave) = stage.pair().await;
+    state(&slave, "FOLLOWING").await;
+    // More topics than there are copies that come of themselves in this time.
+    let all = async {
+        for number in 0..20 {
+            let topic = format!("T{number}");
+            send(&master, &topic, "first", 1).await;
+            until("the topic", async || slave.broker.topics().find(&topic)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, all).await.expect("each copy brings one of them");
+    slave.stop().await;
+    master.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slave_that_is_made_a_master_keeps_topics_that_it_was_not_told_of() {
+    let stage = Stage::set().await;
+    let (master, slave) = stage.pair().await;
+    send(&master, "T", "one", 5).await;
+    same_log(&master, &slave).await;
+    slave.arrived("T", 5).await;
+    let left = slave.stop().await;
+    // As if the master had died before the first copy.
+    for table in ["topics.json", "topics.json.bak"] {
+        let _ = fs::remove_file(left.path().join("config").join(table));
+    }
+    let old = master.kill().await;
+    let promoted = stage.master(left, plain).await;
+    let topic = promoted.broker.topics().find("T").expect("it has messages");
+    assert_eq!((topic.read_queue_nums, promoted.bodies("T").len()), (1, 5));
+    let made = promoted.broker.topics().snapshot().topic_config_table;
+    assert!(made.keys().all(|name| name == "T" || promoted.broker.topics().is_system(name)), "{made:?}");
+    // The old master follows it, and keeps its queues.
+    let demoted = stage.slave(old, plain).await;
+    until("the tables", async || (demoted.broker.topics().snapshot().topic_config_table == made).then_some(())).await;
+    send(&promoted, "T", "two", 1).await;
+    same_log(&promoted, &demoted).await;
+    same_queue(&promoted, &demoted, "T").await;
+    demoted.stop().await;
+    promoted.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
