@@ -5,7 +5,7 @@ use crate::{
     failure::{Failure, Kind, say},
     output, table, when,
 };
-use ::cluster::{NodeState, NodeStatus, Role, Status};
+use ::cluster::{Error, NodeState, NodeStatus, Role, Status};
 use serde_json::{Value, json};
 use std::{
     io::{IsTerminal, stdout},
@@ -27,7 +27,7 @@ pub struct Arguments {
     /// Show it again whenever it changes, until Ctrl-C
     #[arg(short, long)]
     watch: bool,
-    /// End when every node serves and every slave has what its master has
+    /// End when there is such a cluster, every node serves, and every slave has what its master has
     #[arg(long)]
     exit_when_healthy: bool,
     /// How long that may take; then it ends with exit code 4
@@ -55,7 +55,14 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
     let until = Instant::now() + timeout;
     let mut shown = String::new();
     loop {
-        let status = cluster.status().await?;
+        let status = match cluster.status().await {
+            // Somebody may be about to bring it up, `up --foreground` beside this for instance.
+            Err(Error::Unknown { .. }) if exit_when_healthy && Instant::now() < until => {
+                tokio::time::sleep(LOOK_EVERY).await;
+                continue;
+            }
+            status => status?,
+        };
         let is_last = match exit_when_healthy {
             true => status.is_healthy() || Instant::now() >= until,
             false => !watch,

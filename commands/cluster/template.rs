@@ -225,6 +225,15 @@ mod tests {
         assert_eq!((sync.brokers.len(), sync.brokers[0].slaves, sync.brokers[1].slaves), (2, 1, 1));
     }
 
+    #[test]
+    fn the_template_in_the_documentation_is_one() {
+        let shown =
+            include_str!("../../docs/clusters.md").split("```yaml\n").filter_map(|rest| rest.split("```").next());
+        let templates: Vec<_> = shown.skip(1).filter(|text| text.contains("\nbrokers:")).collect();
+        assert_eq!(templates.len(), 1);
+        assert_eq!(refused(Found::read("t".into(), "t.yaml", templates[0].to_owned()).map(drop)), "");
+    }
+
     #[tokio::test]
     async fn an_unknown_template_is_told_which_there_are_and_which_is_near() {
         assert_eq!(

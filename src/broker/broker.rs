@@ -200,7 +200,6 @@ impl Broker {
                 broker.offsets.correct_own(end);
             }
             false => {
-                mirror::make_missing_topics(&broker);
                 while_away::take_offsets(&broker).await;
                 broker.offsets.correct_all(end);
             }

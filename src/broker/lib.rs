@@ -1,8 +1,8 @@
 //! Requests answered from the store: the broker.
 //!
 //! One file a subject: `send`, `pull`, `pop`, `query`, `membership`, `manage`, `inspect`, `retention` and others answer; `topics`, `groups`,
-//! `offsets`, `clients` are the tables they answer from; `dispatch` says who answers what. Uses no client: it talks to name
-//! servers through `remoting` directly.
+//! `offsets`, `clients` are the tables they answer from; `dispatch` says who answers what. A master's slaves are in `slaves` and
+//! `safety`, what a slave does in `follow` and `mirror`. Uses no client: it talks to name servers through `remoting` directly.
 
 pub mod address;
 mod announce;

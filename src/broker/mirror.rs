@@ -12,11 +12,13 @@ use protocol::{
     code::request,
     topic::{self, GroupTable, TopicTable},
 };
-use std::{collections::HashSet, io, sync::Arc, time::Duration};
+use std::{collections::HashSet, io, pin::pin, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 /// How often the tables are copied, if nothing makes it sooner.
 const PERIOD: Duration = Duration::from_secs(3);
+/// How often it is looked for topics that the master did not tell of, while there is none.
+const MASTERLESS: Duration = Duration::from_secs(1);
 /// How long after new messages it is looked whether they are of a new topic.
 const LOOK: Duration = Duration::from_millis(100);
 /// Queues that are no topics begin so: other topics' messages, sorted again (Apache RocketMQ 4.9.3 and later).
@@ -31,7 +33,14 @@ pub async fn run(broker: Arc<Broker>, shutdown: CancellationToken) {
     let keep = async {
         let (mut said, mut known) = (String::new(), 0);
         loop {
-            follower.agreed().await;
+            let mut following = pin!(follower.agreed());
+            loop {
+                make_missing_topics(&broker);
+                tokio::select! {
+                    () = &mut following => break,
+                    () = tokio::time::sleep(MASTERLESS) => {}
+                }
+            }
             let connection = follower.connections().get();
             if std::mem::replace(&mut known, connection) != connection {
                 tracing::info!("this log is the master's as far as it goes: following it");
@@ -106,15 +115,16 @@ async fn copy(broker: &Broker, follower: &Follower) -> Result<(), String> {
         .map_err(|error| format!("how far {} has delivered delayed messages is not copied: {error}", master.addr))
 }
 
-/// Makes the topics, at the start of a master, that have messages and are in no table: it was a slave whose master died
-/// before it told of them, or the table was lost. Slaves would else delete the queues of a topic that their master lacks.
-pub fn make_missing_topics(broker: &Broker) {
+/// Makes the topics that have messages and are in no table, while there is no master to tell of them: it died before it
+/// could. A slave that is made a master has them then, and its slaves keep their queues. If the old master comes back, its
+/// table counts.
+fn make_missing_topics(broker: &Broker) {
     for topic in unknown_topics(broker) {
         let internal = broker.topics().is_system(&topic) || topic::is_closed_to_clients(&topic);
         if !internal && !topic.starts_with(LIGHT_PREFIX) && has_any(broker, &topic, 0) {
             let last = (0..MAX_QUEUES).rev().find(|queue_id| broker.store().queue(&topic, *queue_id).is_some());
             let queues = last.unwrap_or_default() + 1;
-            tracing::warn!(%topic, queues, "there are messages of a topic that is in no table: it is made anew");
+            tracing::warn!(%topic, queues, "there are messages of a topic that the master did not tell of: it is made until it does");
             broker.topics().ensure(&topic, queues);
         }
     }

@@ -160,7 +160,7 @@ fn did_you_mean(nearest: Option<&str>) -> String {
 }
 
 fn others(known: &[String]) -> String {
-    if known.is_empty() { "; there is none".to_owned() } else { format!("; there are: {}", known.join(", ")) }
+    if known.is_empty() { String::new() } else { format!("; there are: {}", known.join(", ")) }
 }
 
 fn last_words(log: &[String], log_file: Option<&Path>) -> String {

@@ -1,5 +1,5 @@
-//! Clusters on one machine: a template becomes running nodes, real processes that outlive the command that started
-//! them.
+//! Clusters: a template becomes running nodes on this machine, real processes that outlive the command that started them,
+//! or files for what runs nodes elsewhere ([`render`]).
 //!
 //! Prints nothing and parses no arguments: what goes on is told by [`Event`]s.
 

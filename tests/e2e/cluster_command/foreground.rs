@@ -6,9 +6,13 @@ use rustix::process::Signal;
 #[test]
 fn it_prints_what_all_nodes_log_until_a_signal_and_stops_them() {
     let cluster = Named::new("front");
+    // A script waits for what it has started beside it, and which may not be there yet.
+    cluster.cluster(&["status", "--exit-when-healthy", "--timeout", "10ms"]).exit(3).says(&["there is no cluster"]);
+    let mut waiter = cluster.background("status", &["status", "--exit-when-healthy"]);
     let mut front = cluster.background("up --foreground", &["up", "--foreground"]);
     front.wait_for("broker-a  | The broker[broker-a");
     front.wait_for("namesrv-1 | ");
+    assert!(waiter.wait().success(), "{}", waiter.log());
     cluster.cluster(&["status"]).ok();
     cluster.cluster(&["up", "--foreground"]).exit(1).says(&["runs already", "logs -f"]);
     assert!(front.terminate().success(), "{}", front.log());

@@ -75,8 +75,10 @@ async fn a_slave_that_is_made_a_master_keeps_topics_that_it_was_not_told_of() {
         let _ = fs::remove_file(left.path().join("config").join(table));
     }
     let old = master.kill().await;
-    let promoted = stage.master(left, plain).await;
-    let topic = promoted.broker.topics().find("T").expect("it has messages");
+    let slave = stage.slave(left, plain).await;
+    until("the topic", async || slave.broker.topics().find("T")).await;
+    let promoted = stage.master(slave.stop().await, plain).await;
+    let topic = promoted.broker.topics().find("T").expect("the slave has made it");
     assert_eq!((topic.read_queue_nums, promoted.bodies("T").len()), (1, 5));
     let made = promoted.broker.topics().snapshot().topic_config_table;
     assert!(made.keys().all(|name| name == "T" || promoted.broker.topics().is_system(name)), "{made:?}");
