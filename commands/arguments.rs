@@ -1,7 +1,7 @@
 //! What can be typed: the subcommands and the options that all of them have. The options of one subcommand stand in
 //! its file.
 
-use crate::{apache_names, broker, check, cluster, consume, dlq, log, message, namesrv, produce, store, topic};
+use crate::{apache_names, broker, check, cluster, consume, dlq, group, log, message, namesrv, produce, store, topic};
 use clap::Parser;
 use std::ffi::OsString;
 
@@ -13,7 +13,7 @@ const FIRST_PAGE: &str = "\
 
 Servers:
   namesrv   Run a name server, where clients and brokers find each other
-  broker    Run a broker, which keeps the messages
+  broker    Run a broker, which keeps the messages; list, show and set those that run
   cluster   Run clusters on this machine, for development and tests
   check     Check whether servers are well: for probes, monitors and CI
 
@@ -22,6 +22,7 @@ Messages:
   consume   Print the messages of a topic
   message   Find messages by their id or by a key
   topic     List, create and delete topics, and show where they live
+  group     Show what groups consume and what they have still to, delete them
   dlq       List, print and send again what groups failed on too often
 
 Files:
@@ -69,6 +70,7 @@ pub enum Subcommand {
     Produce(produce::Arguments),
     Consume(consume::Arguments),
     Topic(topic::Arguments),
+    Group(group::Arguments),
     Message(message::Arguments),
     Dlq(dlq::Arguments),
     Store(store::Arguments),
@@ -78,12 +80,14 @@ impl Subcommand {
     /// Whether it was asked to print JSON: then a failure is told as JSON too.
     pub fn prints_json(&self) -> bool {
         match self {
-            Self::Namesrv(_) | Self::Broker(_) => false,
+            Self::Namesrv(_) => false,
+            Self::Broker(arguments) => arguments.prints_json(),
             Self::Cluster(arguments) => arguments.prints_json(),
             Self::Check(arguments) => arguments.prints_json(),
             Self::Produce(arguments) => arguments.output == produce::Output::Json,
             Self::Consume(arguments) => matches!(arguments.output, consume::Output::Json | consume::Output::Jsonl),
             Self::Topic(arguments) => arguments.prints_json(),
+            Self::Group(arguments) => arguments.prints_json(),
             Self::Message(arguments) => arguments.prints_json(),
             Self::Dlq(arguments) => arguments.prints_json(),
             Self::Store(arguments) => arguments.prints_json(),

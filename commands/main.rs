@@ -2,6 +2,7 @@
 //!
 //! One file a subcommand; what they do stands in the rooms of `src/`.
 
+mod answer;
 mod apache_names;
 mod arguments;
 mod broker;
@@ -12,17 +13,20 @@ mod consume;
 mod crash_points;
 mod dlq;
 mod failure;
+mod group;
 mod log;
 mod message;
 mod message_text;
 mod namesrv;
 mod output;
+mod places;
 mod produce;
 mod reach;
 mod server;
 mod store;
 mod table;
 mod topic;
+mod watch;
 mod when;
 
 use arguments::{Arguments, Subcommand};
@@ -40,6 +44,7 @@ fn main() -> ExitCode {
         Subcommand::Produce(arguments) => produce::run(arguments, log_level),
         Subcommand::Consume(arguments) => consume::run(arguments, log_level),
         Subcommand::Topic(arguments) => topic::run(arguments, log_level),
+        Subcommand::Group(arguments) => group::run(arguments, log_level),
         Subcommand::Message(arguments) => message::run(arguments, log_level),
         Subcommand::Dlq(arguments) => dlq::run(arguments, log_level),
         Subcommand::Store(arguments) => store::run(arguments, log_level),
