@@ -1,7 +1,10 @@
 //! What can be typed: the subcommands and the options that all of them have. The options of one subcommand stand in
 //! its file.
 
-use crate::{apache_names, broker, check, cluster, consume, dlq, group, log, message, namesrv, produce, store, topic};
+use crate::{
+    apache_names, broker, check, cluster, connected, consume, dlq, group, log, message, namesrv, offset, produce,
+    store, topic,
+};
 use clap::Parser;
 use std::ffi::OsString;
 
@@ -23,6 +26,8 @@ Messages:
   message   Find messages by their id or by a key
   topic     List, create and delete topics, and show where they live
   group     Show what groups consume and what they have still to, delete them
+  offset    Let a group go on elsewhere: at a time, an offset, the first or last message
+  client    List the producers and consumers that are connected
   dlq       List, print and send again what groups failed on too often
 
 Files:
@@ -71,6 +76,8 @@ pub enum Subcommand {
     Consume(consume::Arguments),
     Topic(topic::Arguments),
     Group(group::Arguments),
+    Client(connected::Arguments),
+    Offset(offset::Arguments),
     Message(message::Arguments),
     Dlq(dlq::Arguments),
     Store(store::Arguments),
@@ -88,6 +95,8 @@ impl Subcommand {
             Self::Consume(arguments) => matches!(arguments.output, consume::Output::Json | consume::Output::Jsonl),
             Self::Topic(arguments) => arguments.prints_json(),
             Self::Group(arguments) => arguments.prints_json(),
+            Self::Client(arguments) => arguments.prints_json(),
+            Self::Offset(arguments) => arguments.prints_json(),
             Self::Message(arguments) => arguments.prints_json(),
             Self::Dlq(arguments) => arguments.prints_json(),
             Self::Store(arguments) => arguments.prints_json(),

@@ -8,6 +8,7 @@ mod arguments;
 mod broker;
 mod check;
 mod cluster;
+mod connected;
 mod consume;
 #[cfg(debug_assertions)]
 mod crash_points;
@@ -18,6 +19,7 @@ mod log;
 mod message;
 mod message_text;
 mod namesrv;
+mod offset;
 mod output;
 mod places;
 mod produce;
@@ -45,6 +47,8 @@ fn main() -> ExitCode {
         Subcommand::Consume(arguments) => consume::run(arguments, log_level),
         Subcommand::Topic(arguments) => topic::run(arguments, log_level),
         Subcommand::Group(arguments) => group::run(arguments, log_level),
+        Subcommand::Client(arguments) => connected::run(arguments, log_level),
+        Subcommand::Offset(arguments) => offset::run(arguments, log_level),
         Subcommand::Message(arguments) => message::run(arguments, log_level),
         Subcommand::Dlq(arguments) => dlq::run(arguments, log_level),
         Subcommand::Store(arguments) => store::run(arguments, log_level),

@@ -179,7 +179,12 @@ impl Admin {
         Ok(PerBroker::ask(masters, |broker| async move { self.of(&broker.addr, code, header).await }).await)
     }
 
-    async fn of<T: DeserializeOwned>(&self, addr: &str, code: i32, header: &impl Serialize) -> Result<T, Error> {
+    pub(crate) async fn of<T: DeserializeOwned>(
+        &self,
+        addr: &str,
+        code: i32,
+        header: &impl Serialize,
+    ) -> Result<T, Error> {
         let answer = self.client.ask(addr, Command::request(code).with_header(header)).await?;
         read(&answer, addr, code)
     }

@@ -3,7 +3,6 @@
 use crate::{Admin, Error};
 use client::Queue;
 use futures_util::{StreamExt, stream};
-use protocol::{Command, code::request, reset::ResetOffset};
 
 /// Queues asked at the same time.
 const AT_ONCE: usize = 32;
@@ -58,41 +57,12 @@ impl Admin {
         .await
     }
 
-    /// Has a group go on at an index of a queue (222), whether its members are connected or not: they are told by their next
-    /// pulls. Of the queue's broker, which must be a master and know this request as Apache RocketMQ 5 does
-    /// ([`Admin::resets_queues`]): an older one would take it for a reset of all queues to a time.
-    ///
-    /// # Errors
-    /// If the broker cannot be asked or refuses: for an index outside the queue, too.
-    pub async fn reset_queue(&self, addr: &str, group: &str, queue: &Queue, offset: i64) -> Result<(), Error> {
-        let header = ResetOffset {
-            topic: queue.topic.to_string(),
-            group: group.to_owned(),
-            timestamp: 0,
-            is_force: true,
-            queue_id: queue.id,
-            offset: Some(offset),
-        };
-        self.client.ask(addr, Command::request(request::INVOKE_BROKER_TO_RESET_OFFSET).with_header(&header)).await?;
-        Ok(())
-    }
-
-    /// Whether a broker knows [`Admin::reset_queue`]: one of rmq, or of Apache RocketMQ 5.
-    ///
-    /// # Errors
-    /// If it cannot be asked.
-    pub async fn resets_queues(&self, addr: &str) -> Result<bool, Error> {
-        let info = self.runtime_info(addr).await?;
-        let version = info.get("brokerVersionDesc").map_or("", String::as_str);
-        Ok(version.starts_with("rmq ") || version.starts_with("V5"))
-    }
-
     pub(crate) async fn range(&self, queue: &Queue) -> Result<QueueRange, Error> {
         // The beginning first: it only grows towards the end.
         Ok(QueueRange { min: self.client.min_offset(queue).await?, max: self.client.max_offset(queue).await? })
     }
 
-    async fn each_queue<T, F: Future<Output = Result<T, Error>>>(
+    pub(crate) async fn each_queue<T, F: Future<Output = Result<T, Error>>>(
         &self,
         topic: &str,
         question: impl Fn(Queue) -> F,

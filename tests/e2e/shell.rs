@@ -1,6 +1,7 @@
 //! The answers of the shell: groups, brokers, topics, clients, offsets; each in every form, with the exit codes.
 
 mod brokers;
+mod clients;
 mod groups;
 mod topics;
 
