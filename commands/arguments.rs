@@ -2,10 +2,11 @@
 //! its file.
 
 use crate::{
-    apache_names, broker, check, cluster, connected, consume, dlq, group, log, message, namesrv, offset, produce,
-    store, topic,
+    apache_names, broker, check, cluster, completions, connected, consume, dlq,
+    failure::{Failure, Kind},
+    group, log, message, namesrv, offset, produce, store, topic,
 };
-use clap::Parser;
+use clap::{Parser, error::ErrorKind};
 use std::ffi::OsString;
 
 /// The first page: `rmq`, `rmq -h`. A test holds it against the subcommands that there are.
@@ -32,6 +33,9 @@ Messages:
 
 Files:
   store     Look into a store directory: list, verify, dump, repair
+
+Shell:
+  completions  Print what bash, zsh or fish must know to complete command lines
 
 Options:
 {options}
@@ -81,13 +85,14 @@ pub enum Subcommand {
     Message(message::Arguments),
     Dlq(dlq::Arguments),
     Store(store::Arguments),
+    Completions(completions::Arguments),
 }
 
 impl Subcommand {
     /// Whether it was asked to print JSON: then a failure is told as JSON too.
     pub fn prints_json(&self) -> bool {
         match self {
-            Self::Namesrv(_) => false,
+            Self::Namesrv(_) | Self::Completions(_) => false,
             Self::Broker(arguments) => arguments.prints_json(),
             Self::Cluster(arguments) => arguments.prints_json(),
             Self::Check(arguments) => arguments.prints_json(),
@@ -104,10 +109,32 @@ impl Subcommand {
     }
 }
 
-/// Reads the command line, or says what is wrong with it and ends the process with 2. Asked for help or the version,
-/// prints that and ends it with 0.
+/// Reads the command line, or says what is wrong with it, as JSON if that was asked for, and ends the process with 2. Asked
+/// for help or the version, prints that and ends it with 0.
 pub fn parse(words: impl IntoIterator<Item = OsString>) -> Arguments {
-    Arguments::parse_from(apache_names::spelled_out(words))
+    let words = apache_names::spelled_out(words);
+    let error = match Arguments::try_parse_from(&words) {
+        Ok(arguments) => return arguments,
+        Err(error) => error,
+    };
+    // What is too short is answered with help.
+    if !error.use_stderr() || !wants_json(&words) || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    {
+        error.exit();
+    }
+    let text = error.to_string();
+    let said = text.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default();
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    Failure::new(Kind::Usage, said).report(true);
+    std::process::exit(Kind::Usage as i32)
+}
+
+/// Whether the words ask for JSON, as far as that can be told of words that mean nothing.
+fn wants_json(words: &[OsString]) -> bool {
+    let words: Vec<_> = words.iter().filter_map(|word| word.to_str()).collect();
+    let joined = ["-ojson", "-o=json", "--output=json"];
+    words.iter().any(|word| joined.contains(word))
+        || words.windows(2).any(|pair| matches!(pair, ["-o" | "--output", "json"]))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod arguments;
 mod broker;
 mod check;
 mod cluster;
+mod completions;
 mod connected;
 mod consume;
 #[cfg(debug_assertions)]
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
         Subcommand::Message(arguments) => message::run(arguments, log_level),
         Subcommand::Dlq(arguments) => dlq::run(arguments, log_level),
         Subcommand::Store(arguments) => store::run(arguments, log_level),
+        Subcommand::Completions(arguments) => completions::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,8 +1,10 @@
-//! The answers of the shell: groups, brokers, topics, clients, offsets; each in every form, with the exit codes.
+//! The answers of the shell: groups, brokers, topics, clients, offsets, messages; each in every form, with the exit codes.
 
 mod brokers;
 mod clients;
+mod completions;
 mod groups;
+mod messages;
 mod topics;
 
 use crate::{cluster::Cluster, process::Background};

@@ -103,3 +103,16 @@ fn a_cluster_that_is_away_ends_each_question_in_time_with_what_was_tried() {
         assert_eq!((&failure["retryable"], refused.stdout.as_str()), (&true.into(), ""), "{refused}");
     }
 }
+
+#[test]
+fn wrong_usage_is_told_as_json_where_json_was_asked_for() {
+    let dir = crate::cluster::scratch();
+    for args in [
+        &["group", "lag", "-o", "json"][..],
+        &["offset", "reset", "--output=json"],
+        &["topic", "route", "--no", "-ojson"],
+    ] {
+        let refused = run(rmq(dir.path()).args(args), "").exit(2);
+        assert_eq!(failure(&refused.stderr)["code"], "USAGE", "{refused}");
+    }
+}
