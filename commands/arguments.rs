@@ -1,8 +1,12 @@
 //! What can be typed: the subcommands and the options that all of them have. The options of one subcommand stand in
 //! its file.
 
-use crate::{apache_names, broker, check, cluster, consume, dlq, log, message, namesrv, produce, store, topic};
-use clap::Parser;
+use crate::{
+    apache_names, broker, check, cluster, completions, connected, consume, dlq,
+    failure::{Failure, Kind},
+    group, log, message, namesrv, offset, produce, store, topic,
+};
+use clap::{Parser, error::ErrorKind};
 use std::ffi::OsString;
 
 /// The first page: `rmq`, `rmq -h`. A test holds it against the subcommands that there are.
@@ -13,7 +17,7 @@ const FIRST_PAGE: &str = "\
 
 Servers:
   namesrv   Run a name server, where clients and brokers find each other
-  broker    Run a broker, which keeps the messages
+  broker    Run a broker, which keeps the messages; list, show and set those that run
   cluster   Run clusters on this machine, for development and tests
   check     Check whether servers are well: for probes, monitors and CI
 
@@ -22,10 +26,16 @@ Messages:
   consume   Print the messages of a topic
   message   Find messages by their id or by a key
   topic     List, create and delete topics, and show where they live
+  group     Show what groups consume and what they have still to, delete them
+  offset    Let a group go on elsewhere: at a time, an offset, the first or last message
+  client    List the producers and consumers that are connected
   dlq       List, print and send again what groups failed on too often
 
 Files:
   store     Look into a store directory: list, verify, dump, repair
+
+Shell:
+  completions  Print what bash, zsh or fish must know to complete command lines
 
 Options:
 {options}
@@ -69,21 +79,29 @@ pub enum Subcommand {
     Produce(produce::Arguments),
     Consume(consume::Arguments),
     Topic(topic::Arguments),
+    Group(group::Arguments),
+    Client(connected::Arguments),
+    Offset(offset::Arguments),
     Message(message::Arguments),
     Dlq(dlq::Arguments),
     Store(store::Arguments),
+    Completions(completions::Arguments),
 }
 
 impl Subcommand {
     /// Whether it was asked to print JSON: then a failure is told as JSON too.
     pub fn prints_json(&self) -> bool {
         match self {
-            Self::Namesrv(_) | Self::Broker(_) => false,
+            Self::Namesrv(_) | Self::Completions(_) => false,
+            Self::Broker(arguments) => arguments.prints_json(),
             Self::Cluster(arguments) => arguments.prints_json(),
             Self::Check(arguments) => arguments.prints_json(),
             Self::Produce(arguments) => arguments.output == produce::Output::Json,
             Self::Consume(arguments) => matches!(arguments.output, consume::Output::Json | consume::Output::Jsonl),
             Self::Topic(arguments) => arguments.prints_json(),
+            Self::Group(arguments) => arguments.prints_json(),
+            Self::Client(arguments) => arguments.prints_json(),
+            Self::Offset(arguments) => arguments.prints_json(),
             Self::Message(arguments) => arguments.prints_json(),
             Self::Dlq(arguments) => arguments.prints_json(),
             Self::Store(arguments) => arguments.prints_json(),
@@ -91,10 +109,32 @@ impl Subcommand {
     }
 }
 
-/// Reads the command line, or says what is wrong with it and ends the process with 2. Asked for help or the version,
-/// prints that and ends it with 0.
+/// Reads the command line, or says what is wrong with it, as JSON if that was asked for, and ends the process with 2. Asked
+/// for help or the version, prints that and ends it with 0.
 pub fn parse(words: impl IntoIterator<Item = OsString>) -> Arguments {
-    Arguments::parse_from(apache_names::spelled_out(words))
+    let words = apache_names::spelled_out(words);
+    let error = match Arguments::try_parse_from(&words) {
+        Ok(arguments) => return arguments,
+        Err(error) => error,
+    };
+    // What is too short is answered with help.
+    if !error.use_stderr() || !wants_json(&words) || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    {
+        error.exit();
+    }
+    let text = error.to_string();
+    let said = text.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default();
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    Failure::new(Kind::Usage, said).report(true);
+    std::process::exit(Kind::Usage as i32)
+}
+
+/// Whether the words ask for JSON, as far as that can be told of words that mean nothing.
+fn wants_json(words: &[OsString]) -> bool {
+    let words: Vec<_> = words.iter().filter_map(|word| word.to_str()).collect();
+    let joined = ["-ojson", "-o=json", "--output=json"];
+    words.iter().any(|word| joined.contains(word))
+        || words.windows(2).any(|pair| matches!(pair, ["-o" | "--output", "json"]))
 }
 
 #[cfg(test)]

@@ -1,8 +1,12 @@
-//! `rmq broker`: runs a broker until a signal ends it.
+//! `rmq broker`: runs a broker until a signal ends it; and, of brokers that run: which there are, what they say of
+//! themselves, and their settings.
+
+mod asked;
+mod config;
 
 use crate::{
     failure::{Failure, Kind},
-    log, server,
+    log, reach, server,
 };
 use ::broker::{Broker, Cut, config::BrokerConfig};
 use std::{path::PathBuf, sync::Arc};
@@ -11,6 +15,7 @@ use std::{path::PathBuf, sync::Arc};
 ///
 /// The broker.conf of Apache RocketMQ 4.9 runs unchanged: every key of it is honoured, or said to have no effect here.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 #[command(after_help = "\
 Examples:
   rmq broker -n localhost:9876                  one broker with the defaults, store in ~/store
@@ -18,9 +23,14 @@ Examples:
   rmq broker -c broker.conf -p                  what the settings come to
   rmq broker --set listenPort=10921 --set brokerName=broker-b
 
+  rmq broker list                               which brokers run in a cluster
+  rmq broker config get broker-a maxMessageSize
+
 Standard output says `boot success` once it serves. SIGTERM and SIGINT stop it: no new work, flush,
 unregister. NAMESRV_ADDR counts where neither -n nor the file names a name server.")]
 pub struct Arguments {
+    #[command(subcommand)]
+    what: Option<What>,
     /// Name servers to register with
     #[arg(short, long, value_name = "ADDR[;ADDR]", alias = "namesrvAddr")]
     pub namesrv: Option<String>,
@@ -36,6 +46,26 @@ pub struct Arguments {
     /// Print the settings that matter most and end
     #[arg(short = 'm', long, alias = "printImportantConfig")]
     pub print_important: bool,
+}
+
+/// What to do with brokers that run.
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    List(asked::List),
+    Describe(asked::Describe),
+    Config(config::Arguments),
+}
+
+impl Arguments {
+    /// Whether it was asked to print JSON.
+    pub fn prints_json(&self) -> bool {
+        match &self.what {
+            None => false,
+            Some(What::List(arguments)) => arguments.shown.style.is_json(),
+            Some(What::Describe(arguments)) => arguments.shown.style.is_json(),
+            Some(What::Config(arguments)) => arguments.prints_json(),
+        }
+    }
 }
 
 /// The keys that `-m` prints: those that Apache RocketMQ marks as important (`@ImportantField`).
@@ -78,8 +108,18 @@ const IMPORTANT: &[&str] = &[
     "transientStorePoolEnable",
 ];
 
+/// Runs a broker until a signal comes, or asks others.
+pub fn run(mut arguments: Arguments, log_level: Option<log::Level>) -> Result<(), Failure> {
+    match arguments.what.take() {
+        None => serve(arguments, log_level),
+        Some(What::List(arguments)) => reach::run(log_level, asked::list(arguments)),
+        Some(What::Describe(arguments)) => reach::run(log_level, asked::describe(arguments)),
+        Some(What::Config(arguments)) => reach::run(log_level, config::run(arguments)),
+    }
+}
+
 /// Runs until a signal comes.
-pub fn run(arguments: Arguments, log_level: Option<log::Level>) -> Result<(), Failure> {
+fn serve(arguments: Arguments, log_level: Option<log::Level>) -> Result<(), Failure> {
     let (file, text) = server::settings(arguments.config.as_deref())?;
     let set = arguments.set.iter().map(|(key, value)| (key.as_str(), value.as_str()));
     let namesrv = arguments.namesrv.iter().map(|namesrv| ("namesrvAddr", namesrv.as_str()));

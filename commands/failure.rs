@@ -134,6 +134,23 @@ impl Failure {
         Self::new(Kind::Failed, format!("cannot write to standard output: {error}"))
     }
 
+    /// The same in other words.
+    pub fn saying(mut self, message: String) -> Self {
+        self.message = message;
+        self
+    }
+
+    /// Whether it may work another time without any change.
+    pub fn is_retryable(&self) -> bool {
+        self.retryable
+    }
+
+    /// There is no such group.
+    pub fn no_group(group: &str) -> Self {
+        let failure = Self::new(Kind::NotFound, format!("no broker knows a group {group}"));
+        failure.code("SUBSCRIPTION_GROUP_NOT_EXIST").target(group).hint("rmq group list")
+    }
+
     /// What kind it is; none if only the reader of standard output has gone.
     pub fn kind(&self) -> Option<Kind> {
         self.kind

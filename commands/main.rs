@@ -2,27 +2,34 @@
 //!
 //! One file a subcommand; what they do stands in the rooms of `src/`.
 
+mod answer;
 mod apache_names;
 mod arguments;
 mod broker;
 mod check;
 mod cluster;
+mod completions;
+mod connected;
 mod consume;
 #[cfg(debug_assertions)]
 mod crash_points;
 mod dlq;
 mod failure;
+mod group;
 mod log;
 mod message;
 mod message_text;
 mod namesrv;
+mod offset;
 mod output;
+mod places;
 mod produce;
 mod reach;
 mod server;
 mod store;
 mod table;
 mod topic;
+mod watch;
 mod when;
 
 use arguments::{Arguments, Subcommand};
@@ -40,9 +47,13 @@ fn main() -> ExitCode {
         Subcommand::Produce(arguments) => produce::run(arguments, log_level),
         Subcommand::Consume(arguments) => consume::run(arguments, log_level),
         Subcommand::Topic(arguments) => topic::run(arguments, log_level),
+        Subcommand::Group(arguments) => group::run(arguments, log_level),
+        Subcommand::Client(arguments) => connected::run(arguments, log_level),
+        Subcommand::Offset(arguments) => offset::run(arguments, log_level),
         Subcommand::Message(arguments) => message::run(arguments, log_level),
         Subcommand::Dlq(arguments) => dlq::run(arguments, log_level),
         Subcommand::Store(arguments) => store::run(arguments, log_level),
+        Subcommand::Completions(arguments) => completions::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,15 +1,19 @@
 //! `rmq message`: finds messages by their id or by a key.
 
 use crate::{
-    failure::{Failure, say},
+    answer::{Answer, Column, Form, Style as AnswerStyle, column, wide},
+    failure::Failure,
     log,
     message_text::{FORMAT_HELP, Format, to_json},
-    output, reach,
-    table::{beginning, render},
+    output,
+    places::lacks,
+    reach,
+    table::{beginning, one_line, render},
     when,
 };
 use admin::{Error, KeyQuery};
 use client::Received;
+use serde_json::Value;
 
 /// How much of a body a table shows, in characters.
 const BODY_SHOWN: usize = 40;
@@ -89,12 +93,35 @@ struct Style {
 enum Output {
     /// For people.
     Table,
+    /// The same with more columns.
+    Wide,
     /// JSON: an object for one, an array for many.
     Json,
     /// One JSON object a line.
     Jsonl,
+    /// YAML.
+    Yaml,
+    /// CSV with a heading.
+    Csv,
+    /// Ids, one a line.
+    Name,
     /// Bodies, one a line.
     Raw,
+}
+
+impl Output {
+    /// The form that answers of all kinds have.
+    fn form(self) -> Option<Form> {
+        Some(match self {
+            Self::Table => Form::Table,
+            Self::Wide => Form::Wide,
+            Self::Json => Form::Json,
+            Self::Yaml => Form::Yaml,
+            Self::Csv => Form::Csv,
+            Self::Name => Form::Name,
+            Self::Jsonl | Self::Raw => return None,
+        })
+    }
 }
 
 impl Arguments {
@@ -121,8 +148,9 @@ async fn get(arguments: Get) -> Result<(), Failure> {
     let admin = reach.admin()?;
     let message = reach.within(async { Ok(admin.message(&id, topic.as_deref()).await?) }).await?;
     match (&style.format, style.output) {
-        (None, Output::Table) => output::print(all_of(&message)),
+        (None, Output::Table | Output::Wide) => output::print(all_of(&message)),
         (None, Output::Json) => output::json(&to_json(&message)),
+        (None, Output::Yaml) => Answer::within(to_json(&message)).print(AnswerStyle { output: Form::Yaml }),
         _ => style.print(&[&message]),
     }
 }
@@ -143,24 +171,16 @@ async fn find(arguments: Find) -> Result<(), Failure> {
     });
     let found = found.await?;
     let messages = found.messages();
+    let (asked, lacking) = lacks(&found);
+    let is_complete = lacking.is_empty();
     // An empty answer is only sure if all have answered.
-    if !messages.is_empty() || found.is_complete() && style.is_json() {
+    if !messages.is_empty() || is_complete && style.is_json() {
         style.print(&messages)?;
     }
-    let failures: Vec<_> = found.failures().collect();
-    for (broker, error) in &failures {
-        say(&format!("rmq: {broker}: {error}"));
-    }
-    match failures.first() {
-        None if messages.is_empty() => {
-            Err(Failure::not_found(format!("no message of {topic} has the key {key}")).target(key))
-        }
-        None => Ok(()),
-        Some(_) if failures.len() < found.0.len() => {
-            let (answered, all) = (found.0.len() - failures.len(), found.0.len());
-            Err(Failure::partly(format!("{answered} of {all} brokers have answered")))
-        }
-        Some((_, error)) => Err(Failure::like(error, "no broker has answered".to_owned())),
+    Answer::list(COLUMNS, Vec::new()).lacking(asked, lacking).verdict()?;
+    match messages.is_empty() {
+        true => Err(Failure::not_found(format!("no message of {topic} has the key {key}")).target(key)),
+        false => Ok(()),
     }
 }
 
@@ -172,10 +192,12 @@ impl Style {
     fn print(&self, messages: &[&Received]) -> Result<(), Failure> {
         let format = match (&self.format, self.output) {
             (Some(format), _) => format,
-            (None, Output::Raw) => &Format::body_lines(),
-            (None, Output::Table) => return output::print(table(messages)),
             (None, Output::Json) => return output::json(&messages.iter().map(|message| to_json(message)).collect()),
             (None, Output::Jsonl) => return output::lines(messages.iter().map(|message| to_json(message))),
+            (None, other) => match other.form() {
+                Some(output) => return list(messages, output).print(AnswerStyle { output }),
+                None => &Format::body_lines(),
+            },
         };
         let mut text = Vec::new();
         messages.iter().for_each(|message| format.write(message, &mut text));
@@ -183,20 +205,51 @@ impl Style {
     }
 }
 
-fn table(messages: &[&Received]) -> String {
-    let rows = messages.iter().map(|message| {
-        [
-            when::show(message.store_ms),
-            format!("{}:{}", message.queue.broker, message.queue.id),
-            message.queue_offset.to_string(),
-            message.message_id(),
-            message.tag().unwrap_or_default().to_owned(),
-            message.keys().collect::<Vec<_>>().join(" "),
-            message.body.len().to_string(),
-            beginning(&String::from_utf8_lossy(&message.body), BODY_SHOWN),
-        ]
-    });
-    render(&["STORED", "QUEUE", "OFFSET", "ID", "TAG", "KEYS", "BYTES", "BODY"], rows)
+const COLUMNS: &[Column] = &[
+    // First what a list of names consists of.
+    column("ID", "id"),
+    column("STORED", "stored"),
+    column("QUEUE", "at"),
+    column("OFFSET", "offset"),
+    column("TAG", "tag"),
+    column("KEYS", "keys"),
+    column("BYTES", "bytes"),
+    column("BODY", "body_shown"),
+    wide("MADE BY", "born_host"),
+    wide("REDELIVERIES", "reconsume_times"),
+    wide("ID BY PLACE", "offset_id"),
+];
+
+/// For programs: all of the body.
+const FIELDS: &[Column] = &[
+    column("ID", "id"),
+    column("STORED", "stored"),
+    column("BROKER", "broker"),
+    column("QUEUE", "queue"),
+    column("OFFSET", "offset"),
+    column("TAG", "tag"),
+    column("KEYS", "keys"),
+    column("BODY", "body"),
+    column("BODY", "body_base64"),
+];
+
+fn list(messages: &[&Received], form: Form) -> Answer {
+    let (columns, row): (_, fn(&Received) -> Value) = match form {
+        Form::Csv | Form::Yaml => (FIELDS, to_json),
+        _ => (COLUMNS, row),
+    };
+    Answer::list(columns, messages.iter().map(|message| row(message)).collect())
+}
+
+fn row(message: &Received) -> Value {
+    let mut row = to_json(message);
+    row["at"] = format!("{}:{}", message.queue.broker, message.queue.id).into();
+    row["bytes"] = message.body.len().into();
+    // A message without a tag lacks none.
+    row["tag"] = message.tag().unwrap_or_default().into();
+    let body = one_line(&String::from_utf8_lossy(&message.body));
+    row["body_shown"] = beginning(if message.body.is_empty() { "" } else { &body }, BODY_SHOWN).into();
+    row
 }
 
 /// Everything about one message, a line each, and its body.
@@ -228,7 +281,7 @@ mod tests {
     #[test]
     fn a_table_has_a_line_a_message_and_marks_what_it_cuts() {
         let long = received("x".repeat(100).as_bytes(), 1);
-        let text = table(&[&received(b"a\nb", 0), &long]);
+        let text = list(&[&received(b"a\nb", 0), &long], Form::Table).text(Form::Table).unwrap();
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 3);
         assert!(lines[1].contains("broker-a:3") && lines[1].ends_with(r"a\nb"), "{text}");

@@ -20,7 +20,7 @@ where
 }
 
 /// What is empty is a dash, so that columns can be counted; control characters are shown, not obeyed.
-fn one_line(cell: &str) -> String {
+pub fn one_line(cell: &str) -> String {
     if cell.is_empty() {
         return "-".to_owned();
     }

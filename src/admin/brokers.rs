@@ -47,4 +47,15 @@ impl Admin {
         let values = parsed.iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect();
         Ok(BrokerSettings { text, values })
     }
+
+    /// Changes settings of a broker while it runs: all of them, or none. It keeps them until it is started anew.
+    ///
+    /// # Errors
+    /// If it cannot be asked or refuses: it says which setting may not change, or what is wrong with its value.
+    pub async fn change_settings(&self, addr: &str, changes: &[(String, String)]) -> Result<(), Error> {
+        let text = base::properties::render(changes.iter().map(|(key, value)| (key, value)));
+        let request = Command::request(request::UPDATE_BROKER_CONFIG).with_body(text.into_bytes());
+        self.client.ask(addr, request).await?;
+        Ok(())
+    }
 }

@@ -40,6 +40,24 @@ pub enum Error {
         /// Whether they could not be reached, rather than refused.
         unreachable: bool,
     },
+    /// A group cannot be moved from where it is, for nobody knows where that is.
+    #[error("group {group} has no position in queue {queue} to be moved from")]
+    NoPosition {
+        /// The group.
+        group: String,
+        /// The queue.
+        queue: String,
+    },
+    /// An old broker resets a queue of a group only while nobody reads it.
+    #[error(
+        "broker {broker} cannot reset single queues of group {group} while members of it are connected: stop them first"
+    )]
+    MembersConnected {
+        /// The group.
+        group: String,
+        /// The broker.
+        broker: String,
+    },
 }
 
 impl Error {
@@ -48,7 +66,7 @@ impl Error {
         match self {
             Self::Client(error) => error.is_not_found(),
             Self::NoCluster { .. } | Self::NoBroker { .. } | Self::NoMessage { .. } => true,
-            Self::NotSure { .. } => false,
+            Self::NotSure { .. } | Self::NoPosition { .. } | Self::MembersConnected { .. } => false,
         }
     }
 

@@ -12,7 +12,7 @@ use protocol::{
     consume_stats::{AllConsumeStats, BrokerConsumeStats, ConsumeStats, ConsumeStatsOf, TimeSpans, TimeSpansOf},
     heartbeat::GroupOf,
     readers::{CloneOffsets, GroupList},
-    topic::NamedTopic,
+    topic::{DeleteGroup, GroupTable, NamedTopic},
     topic_stats::{StatsData, StatsOf, TopicStats},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -144,21 +144,32 @@ impl Admin {
         self.of(addr, request::CONSUME_MESSAGE_DIRECTLY, &header).await
     }
 
+    /// How each master treats its groups.
+    ///
+    /// # Errors
+    /// As [`Admin::consume_stats`].
+    pub async fn group_settings(&self, place: &Where) -> Result<PerBroker<GroupTable>, Error> {
+        self.of_masters(place, request::GET_ALL_SUBSCRIPTIONGROUP_CONFIG, &Nothing {}).await
+    }
+
+    /// Deletes a group at each master, and how far it has come if `with_offsets`. A master without the group does nothing.
+    ///
+    /// # Errors
+    /// As [`Admin::consume_stats`]. What each master did is in the answer.
+    pub async fn delete_group(&self, group: &str, with_offsets: bool, place: &Where) -> Result<PerBroker<()>, Error> {
+        let header = DeleteGroup { group_name: group.to_owned(), remove_offset: with_offsets };
+        self.order(place, &Command::request(request::DELETE_SUBSCRIPTIONGROUP).with_header(&header)).await
+    }
+
     /// Has a group go on where another one is, at each master.
     ///
     /// # Errors
     /// As [`Admin::consume_stats`].
     pub async fn clone_offsets(&self, clone: &CloneOffsets, place: &Where) -> Result<PerBroker<()>, Error> {
-        let request = Command::request(request::CLONE_GROUP_OFFSET).with_header(clone);
-        let masters = self.masters(place).await?;
-        let ask = |broker: BrokerRef| {
-            let request = request.clone();
-            async move { Ok(self.client.ask(&broker.addr, request).await.map(drop)?) }
-        };
-        Ok(PerBroker::ask(masters, ask).await)
+        self.order(place, &Command::request(request::CLONE_GROUP_OFFSET).with_header(clone)).await
     }
 
-    async fn of_masters<T: DeserializeOwned>(
+    pub(crate) async fn of_masters<T: DeserializeOwned>(
         &self,
         place: &Where,
         code: i32,
@@ -168,7 +179,12 @@ impl Admin {
         Ok(PerBroker::ask(masters, |broker| async move { self.of(&broker.addr, code, header).await }).await)
     }
 
-    async fn of<T: DeserializeOwned>(&self, addr: &str, code: i32, header: &impl Serialize) -> Result<T, Error> {
+    pub(crate) async fn of<T: DeserializeOwned>(
+        &self,
+        addr: &str,
+        code: i32,
+        header: &impl Serialize,
+    ) -> Result<T, Error> {
         let answer = self.client.ask(addr, Command::request(code).with_header(header)).await?;
         read(&answer, addr, code)
     }
@@ -176,4 +192,4 @@ impl Admin {
 
 /// A header without fields.
 #[derive(Serialize)]
-struct Nothing {}
+pub(crate) struct Nothing {}

@@ -62,7 +62,7 @@ impl Admin {
         Ok(QueueRange { min: self.client.min_offset(queue).await?, max: self.client.max_offset(queue).await? })
     }
 
-    async fn each_queue<T, F: Future<Output = Result<T, Error>>>(
+    pub(crate) async fn each_queue<T, F: Future<Output = Result<T, Error>>>(
         &self,
         topic: &str,
         question: impl Fn(Queue) -> F,

@@ -2,14 +2,14 @@
 //!
 //! Source: `TopicListSubCommand`, `UpdateTopicSubCommand`, `DeleteTopicSubCommand` of Apache RocketMQ.
 
-use crate::{Admin, Error, PerBroker};
+use crate::{Admin, BrokerRef, Error, PerBroker, groups::Nothing};
 use protocol::{
     Command,
     code::request,
     route::TopicRoute,
-    topic::{AUTO_CREATE_TOPIC, CreateTopic, NamedTopic, TopicConfig, TopicList, check_topic},
+    topic::{AUTO_CREATE_TOPIC, CreateTopic, NamedTopic, TopicConfig, TopicList, TopicTable, check_topic},
 };
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 /// Which masters an order is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,18 +75,22 @@ impl Admin {
     /// If the name is none, or `place` means no broker. What each broker did is in the answer.
     pub async fn create_topic(&self, topic: &TopicConfig, place: &Where) -> Result<PerBroker<()>, Error> {
         check_topic(&topic.topic_name).map_err(client::Error::from)?;
-        let header = CreateTopic {
-            topic: topic.topic_name.clone(),
-            default_topic: AUTO_CREATE_TOPIC.to_owned(),
-            read_queue_nums: topic.read_queue_nums,
-            write_queue_nums: topic.write_queue_nums,
-            perm: topic.perm,
-            topic_filter_type: Some(topic.topic_filter_type.clone()),
-            topic_sys_flag: Some(topic.topic_sys_flag),
-            order: topic.order,
+        self.order(place, &put(topic)).await
+    }
+
+    /// Sets topics that exist, each broker's by itself: they may differ from broker to broker.
+    pub async fn put_topics(&self, topics: impl IntoIterator<Item = (BrokerRef, TopicConfig)>) -> PerBroker<()> {
+        let topics: BTreeMap<BrokerRef, TopicConfig> = topics.into_iter().collect();
+        let ask = |broker: BrokerRef| {
+            let request = topics.get(&broker).map(put);
+            async move {
+                if let Some(request) = request {
+                    self.client.ask(&broker.addr, request).await?;
+                }
+                Ok(())
+            }
         };
-        let request = Command::request(request::UPDATE_AND_CREATE_TOPIC).with_header(&header);
-        self.order(place, &request).await
+        PerBroker::ask(topics.keys().cloned().collect(), ask).await
     }
 
     /// Deletes a topic at the brokers, with its messages, and then at every name server.
@@ -114,7 +118,15 @@ impl Admin {
         Ok(Deleted { brokers, name_servers })
     }
 
-    async fn order(&self, place: &Where, request: &Command) -> Result<PerBroker<()>, Error> {
+    /// How each master holds its topics.
+    ///
+    /// # Errors
+    /// If no name server answers, or `place` means no broker.
+    pub async fn topic_settings(&self, place: &Where) -> Result<PerBroker<TopicTable>, Error> {
+        self.of_masters(place, request::GET_ALL_TOPIC_CONFIG, &Nothing {}).await
+    }
+
+    pub(crate) async fn order(&self, place: &Where, request: &Command) -> Result<PerBroker<()>, Error> {
         let masters = self.masters(place).await?;
         let ask = |broker: crate::BrokerRef| async move {
             self.client.ask(&broker.addr, request.clone()).await?;
@@ -122,4 +134,19 @@ impl Admin {
         };
         Ok(PerBroker::ask(masters, ask).await)
     }
+}
+
+/// The order to create a topic, or to change it where it exists.
+fn put(topic: &TopicConfig) -> Command {
+    let header = CreateTopic {
+        topic: topic.topic_name.clone(),
+        default_topic: AUTO_CREATE_TOPIC.to_owned(),
+        read_queue_nums: topic.read_queue_nums,
+        write_queue_nums: topic.write_queue_nums,
+        perm: topic.perm,
+        topic_filter_type: Some(topic.topic_filter_type.clone()),
+        topic_sys_flag: Some(topic.topic_sys_flag),
+        order: topic.order,
+    };
+    Command::request(request::UPDATE_AND_CREATE_TOPIC).with_header(&header)
 }

@@ -2,7 +2,7 @@
 //!
 //! Source: `AdminBrokerProcessor` of Apache RocketMQ 4.9.8.
 
-use crate::{broker::Broker, refusal::Refusal};
+use crate::{broker::Broker, config::ConfigError, refusal::Refusal};
 use base::properties::{self, Properties};
 use protocol::{
     Command,
@@ -160,7 +160,10 @@ pub fn update_config(broker: &Arc<Broker>, request: &Command) -> Answered {
     let refuse = |why: String| Refusal::new(response::SYSTEM_ERROR, why);
     let text = std::str::from_utf8(&body).map_err(|_| refuse("the request's body is not UTF-8".to_owned()))?;
     let changes = Properties::parse(text).map_err(|error| refuse(error.to_string()))?;
-    let config = broker.config().update(&changes).map_err(|error| refuse(error.to_string()))?;
+    let config = broker.config().update(&changes).map_err(|error| match error {
+        ConfigError::Fixed { .. } => Refusal::forbidden(error.to_string()),
+        other => refuse(other.to_string()),
+    })?;
     tracing::info!(changes = text, "settings changed");
     broker.set_config(config);
     // The permission may have changed, which name servers are to know.

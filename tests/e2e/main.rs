@@ -37,6 +37,7 @@ mod retention;
 mod retry;
 mod servers;
 mod service;
+mod shell;
 mod snapshot;
 mod store_command;
 mod sync_pair;

@@ -1,0 +1,128 @@
+//! `rmq topic describe`: how brokers hold a topic, where its queues begin and end, and who reads it.
+
+use super::{kind, not_made_by_asking};
+use crate::{
+    answer::{Answer, Column, column, wide},
+    failure::Failure,
+    reach::Reach,
+    watch::Shown,
+    when,
+};
+use admin::{Admin, BrokerRef, Error, Where};
+use protocol::{code::response, topic::perm};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Show a topic: its settings, where its queues begin and end, and who reads it
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Its name
+    topic: String,
+    #[command(flatten)]
+    pub(super) shown: Shown,
+    #[command(flatten)]
+    reach: Reach,
+}
+
+const QUEUES: &[Column] = &[
+    column("BROKER", "broker"),
+    column("QUEUE", "queue"),
+    column("FIRST", "first"),
+    column("END", "end"),
+    column("MESSAGES", "messages"),
+    column("LAST STORED", "last_stored"),
+];
+
+const BROKERS: &[Column] = &[
+    column("BROKER", "broker"),
+    column("READ", "read_queues"),
+    column("WRITE", "write_queues"),
+    column("PERM", "perm"),
+    column("ORDER", "order"),
+    wide("FILTER", "filter_type"),
+    wide("FLAG", "system_flag"),
+];
+
+const GROUPS: &[Column] = &[column("GROUP", "group"), wide("BROKERS", "brokers")];
+
+/// Prints it.
+///
+/// # Errors
+/// If there is no such topic, or the cluster, or some broker, cannot be asked.
+pub async fn describe(arguments: Arguments) -> Result<(), Failure> {
+    let Arguments { topic, shown, reach } = arguments;
+    let reach = reach.settled().await;
+    let admin = reach.admin()?;
+    shown.show(&reach, || ask(&admin, &topic)).await
+}
+
+async fn ask(admin: &Admin, topic: &str) -> Result<Answer, Failure> {
+    let route = admin.route(topic).await.map_err(|error| not_made_by_asking(error, topic))?;
+    let holders: BTreeSet<&str> = route.queue_datas.iter().map(|data| &*data.broker_name).collect();
+    let everywhere = &Where::Everywhere;
+    let (settings, stats, readers) = tokio::try_join!(
+        admin.topic_settings(everywhere),
+        admin.topic_stats(topic, everywhere),
+        admin.readers(topic, everywhere)
+    )?;
+    // Masters without the topic refuse.
+    let mut lacks: BTreeMap<String, Failure> = BTreeMap::new();
+    let mut lacking = |broker: &BrokerRef, error: &Error| {
+        if holders.contains(&*broker.name) || error.refusal_code() != Some(response::TOPIC_NOT_EXIST) {
+            lacks.insert(broker.to_string(), Failure::like(error, error.to_string()));
+        }
+    };
+    settings.failures().chain(stats.failures()).chain(readers.failures()).for_each(|(at, why)| lacking(at, why));
+
+    let configs = settings.answers().filter_map(|(broker, table)| {
+        let config = table.topic_config_table.get(topic)?;
+        Some(json!({
+            "broker": broker.name,
+            "address": broker.addr,
+            "read_queues": config.read_queue_nums,
+            "write_queues": config.write_queue_nums,
+            "perm": perm::title(config.perm),
+            "order": config.order,
+            "filter_type": config.topic_filter_type,
+            "system_flag": config.topic_sys_flag,
+        }))
+    });
+    let queues: Vec<Value> = stats
+        .answers()
+        .flat_map(|(_, stats)| &stats.offset_table)
+        .map(|(queue, extent)| {
+            let mut row = json!({
+                "broker": queue.broker_name,
+                "queue": queue.queue_id,
+                "first": extent.min_offset,
+                "end": extent.max_offset,
+                "messages": extent.max_offset - extent.min_offset,
+            });
+            match extent.last_update_timestamp {
+                0 => {}
+                ms if ms < 0 => row["last_stored"] = Value::Null,
+                ms => row["last_stored"] = when::show(ms).into(),
+            }
+            row
+        })
+        .collect();
+    let mut groups: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (broker, readers) in readers.answers() {
+        for group in &readers.group_list {
+            groups.entry(group).or_default().push(&broker.name);
+        }
+    }
+    let groups = groups.iter().map(|(group, brokers)| json!({ "group": group, "brokers": brokers })).collect();
+    let messages: i64 = queues.iter().filter_map(|queue| queue["messages"].as_i64()).sum();
+    let about = json!({
+        "topic": topic,
+        "kind": kind(topic),
+        // A sum that lacks a broker's is not known.
+        "messages": lacks.is_empty().then_some(messages),
+    });
+    let answer = Answer::about(about)
+        .with("queues", QUEUES, queues)
+        .with("brokers", BROKERS, configs.collect())
+        .with("groups", GROUPS, groups);
+    Ok(answer.lacking(settings.0.len().max(lacks.len()), lacks))
+}
