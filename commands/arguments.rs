@@ -1,7 +1,7 @@
 //! What can be typed: the subcommands and the options that all of them have. The options of one subcommand stand in
 //! its file.
 
-use crate::{apache_names, broker, check, cluster, consume, dlq, log, message, namesrv, produce, store, topic};
+use crate::{apache_names, broker, check, cluster, consume, dlq, log, message, namesrv, produce, store, top, topic};
 use clap::Parser;
 use std::ffi::OsString;
 
@@ -16,6 +16,7 @@ Servers:
   broker    Run a broker, which keeps the messages
   cluster   Run clusters on this machine, for development and tests
   check     Check whether servers are well: for probes, monitors and CI
+  top       Watch a whole cluster on one screen: rates, lags, flush, replication, disks
 
 Messages:
   produce   Send messages: one a line of standard input, or as told
@@ -66,6 +67,7 @@ pub enum Subcommand {
     Broker(broker::Arguments),
     Cluster(cluster::Arguments),
     Check(check::Arguments),
+    Top(top::Arguments),
     Produce(produce::Arguments),
     Consume(consume::Arguments),
     Topic(topic::Arguments),
@@ -81,6 +83,7 @@ impl Subcommand {
             Self::Namesrv(_) | Self::Broker(_) => false,
             Self::Cluster(arguments) => arguments.prints_json(),
             Self::Check(arguments) => arguments.prints_json(),
+            Self::Top(arguments) => arguments.prints_json(),
             Self::Produce(arguments) => arguments.output == produce::Output::Json,
             Self::Consume(arguments) => matches!(arguments.output, consume::Output::Json | consume::Output::Jsonl),
             Self::Topic(arguments) => arguments.prints_json(),
