@@ -20,3 +20,4 @@ pub use look::Look;
 pub use report::{json, text};
 pub use screens::draw;
 pub use state::{Effect, Event, State, View};
+pub use terminal::Taken;

@@ -52,7 +52,9 @@ impl Taken {
         // All of a pipeline, as the terminal's own Ctrl-Z would.
         kill_current_process_group(Signal::TSTP)?;
         begin()?;
-        self.terminal.clear()
+        // All is drawn anew. `clear` would ask the terminal where the cursor is, and wait for an answer.
+        self.terminal = Terminal::new(CrosstermBackend::new(stdout()))?;
+        Ok(())
     }
 }
 
