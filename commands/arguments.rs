@@ -4,7 +4,7 @@
 use crate::{
     apache_names, broker, check, cluster, completions, connected, consume, dlq,
     failure::{Failure, Kind},
-    group, log, message, namesrv, offset, produce, store, topic,
+    group, log, message, namesrv, offset, produce, store, top, topic,
 };
 use clap::{Parser, error::ErrorKind};
 use std::ffi::OsString;
@@ -20,6 +20,7 @@ Servers:
   broker    Run a broker, which keeps the messages; list, show and set those that run
   cluster   Run clusters on this machine, for development and tests
   check     Check whether servers are well: for probes, monitors and CI
+  top       Watch a whole cluster on one screen: rates, lags, flush, replication, disks
 
 Messages:
   produce   Send messages: one a line of standard input, or as told
@@ -76,6 +77,7 @@ pub enum Subcommand {
     Broker(broker::Arguments),
     Cluster(cluster::Arguments),
     Check(check::Arguments),
+    Top(top::Arguments),
     Produce(produce::Arguments),
     Consume(consume::Arguments),
     Topic(topic::Arguments),
@@ -96,6 +98,7 @@ impl Subcommand {
             Self::Broker(arguments) => arguments.prints_json(),
             Self::Cluster(arguments) => arguments.prints_json(),
             Self::Check(arguments) => arguments.prints_json(),
+            Self::Top(arguments) => arguments.prints_json(),
             Self::Produce(arguments) => arguments.output == produce::Output::Json,
             Self::Consume(arguments) => matches!(arguments.output, consume::Output::Json | consume::Output::Jsonl),
             Self::Topic(arguments) => arguments.prints_json(),

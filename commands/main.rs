@@ -28,6 +28,7 @@ mod reach;
 mod server;
 mod store;
 mod table;
+mod top;
 mod topic;
 mod watch;
 mod when;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         Subcommand::Broker(arguments) => broker::run(arguments, log_level),
         Subcommand::Cluster(arguments) => cluster::run(arguments, log_level),
         Subcommand::Check(arguments) => check::run(arguments, log_level),
+        Subcommand::Top(arguments) => top::run(arguments, log_level),
         Subcommand::Produce(arguments) => produce::run(arguments, log_level),
         Subcommand::Consume(arguments) => consume::run(arguments, log_level),
         Subcommand::Topic(arguments) => topic::run(arguments, log_level),

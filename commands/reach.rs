@@ -40,7 +40,8 @@ impl Reach {
         self.namesrv.as_deref().map(str::trim).filter(|names| !names.is_empty())
     }
 
-    fn names(&self) -> String {
+    /// The name servers, as they were said.
+    pub fn names(&self) -> String {
         self.said().unwrap_or(NOWHERE_SAID).to_owned()
     }
 

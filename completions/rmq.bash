@@ -58,6 +58,9 @@ _rmq() {
             rmq,store)
                 cmd="rmq__subcmd__store"
                 ;;
+            rmq,top)
+                cmd="rmq__subcmd__top"
+                ;;
             rmq,topic)
                 cmd="rmq__subcmd__topic"
                 ;;
@@ -358,6 +361,9 @@ _rmq() {
             rmq__subcmd__help,store)
                 cmd="rmq__subcmd__help__subcmd__store"
                 ;;
+            rmq__subcmd__help,top)
+                cmd="rmq__subcmd__help__subcmd__top"
+                ;;
             rmq__subcmd__help,topic)
                 cmd="rmq__subcmd__help__subcmd__topic"
                 ;;
@@ -605,7 +611,7 @@ _rmq() {
 
     case "${cmd}" in
         rmq)
-            opts="-h -V --log-level --help --version namesrv broker cluster check produce consume topic group client offset message dlq store completions help"
+            opts="-h -V --log-level --help --version namesrv broker cluster check top produce consume topic group client offset message dlq store completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1815,7 +1821,7 @@ _rmq() {
             return 0
             ;;
         rmq__subcmd__cluster__subcmd__render)
-            opts="-h --to --template --out --force --host --data --program --name --image --namespace --storage --log-level --help"
+            opts="-h --to --template --set --namesrvs --out --force --host --data --program --name --image --namespace --storage --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1826,6 +1832,14 @@ _rmq() {
                     return 0
                     ;;
                 --template)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --namesrvs)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2829,7 +2843,7 @@ _rmq() {
             return 0
             ;;
         rmq__subcmd__help)
-            opts="namesrv broker cluster check produce consume topic group client offset message dlq store completions help"
+            opts="namesrv broker cluster check top produce consume topic group client offset message dlq store completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3573,6 +3587,20 @@ _rmq() {
         rmq__subcmd__help__subcmd__store__subcmd__verify)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rmq__subcmd__help__subcmd__top)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -4435,6 +4463,56 @@ _rmq() {
                     ;;
                 -o)
                     COMPREPLY=($(compgen -W "table json jsonl" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-level)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rmq__subcmd__top)
+            opts="-n -d -o -h --once --count --every --output --ascii --timeout --namesrv --log-level --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --count)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --every)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json jsonl" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json jsonl" -- "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --namesrv)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --log-level)

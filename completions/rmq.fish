@@ -31,6 +31,7 @@ complete -c rmq -n "__fish_rmq_needs_command" -f -a "namesrv" -d 'Run a name ser
 complete -c rmq -n "__fish_rmq_needs_command" -f -a "broker" -d 'Run a broker, which keeps the messages'
 complete -c rmq -n "__fish_rmq_needs_command" -f -a "cluster" -d 'Run clusters on this machine, for development and tests'
 complete -c rmq -n "__fish_rmq_needs_command" -f -a "check" -d 'Check whether servers are well: for probes, monitors and CI'
+complete -c rmq -n "__fish_rmq_needs_command" -f -a "top" -d 'Watch a whole cluster on one screen: rates, lags, flush, replication, disks'
 complete -c rmq -n "__fish_rmq_needs_command" -f -a "produce" -d 'Send messages: one a line of standard input, or as told'
 complete -c rmq -n "__fish_rmq_needs_command" -f -a "consume" -d 'Print the messages of a topic'
 complete -c rmq -n "__fish_rmq_needs_command" -f -a "topic" -d 'List topics, show what they are like, create, change and delete them'
@@ -126,7 +127,7 @@ complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcomm
 json\t'JSON'"
 complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from status" -l log-level -d 'What to log on standard error: error, warn, info, debug, trace, or a list such as `info,broker=debug`' -r
 complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from status" -s w -l watch -d 'Show it again whenever it changes, until Ctrl-C'
-complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from status" -l exit-when-healthy -d 'End when every node serves and every slave has what its master has'
+complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from status" -l exit-when-healthy -d 'End when there is such a cluster, every node serves, and every slave has what its master has'
 complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from logs" -l name -d 'Its name' -r
 complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from logs" -l dir -d 'Where clusters are kept [default: rmq/clusters in $XDG_STATE_HOME, which is ~/.local/state]' -r -F
@@ -177,6 +178,8 @@ systemd\t'Units, and the settings file of each node'
 compose\t'A file for docker compose'
 kubernetes\t'Manifests for kubectl'"
 complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from render" -l template -d 'What the cluster consists of, as for `up`' -r
+complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from render" -l set -d 'A setting of every broker, over those of the template; may be repeated' -r
+complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from render" -l namesrvs -d 'How many name servers instead of what the template says, 1 to 9' -r
 complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from render" -l out -d 'Write the files into this folder instead of to standard output' -r -F
 complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from render" -l host -d 'properties, systemd: where a node is reached; may be repeated [default: each by its name]' -r
 complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from render" -l data -d 'properties: the folder under which each node keeps its data [default: /var/lib/rmq]' -r
@@ -254,6 +257,17 @@ complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcomman
 complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from help" -f -a "cluster" -d 'Check that name servers agree, every broker answers and every broker name has a master'
 complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from help" -f -a "replication" -d 'Check that slaves have what their masters have'
 complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c rmq -n "__fish_rmq_using_subcommand top" -s n -l count -d 'Print so many pictures and end' -r
+complete -c rmq -n "__fish_rmq_using_subcommand top" -s d -l every -d 'How often to ask' -r
+complete -c rmq -n "__fish_rmq_using_subcommand top" -s o -l output -d 'How to print' -r -f -a "table\t'Columns'
+json\t'JSON'
+jsonl\t'JSON, one line a picture'"
+complete -c rmq -n "__fish_rmq_using_subcommand top" -l timeout -d 'How long to try before giving up' -r
+complete -c rmq -n "__fish_rmq_using_subcommand top" -l namesrv -d 'Name servers [default: of the cluster that `rmq cluster up` runs, else 127.0.0.1:9876]' -r
+complete -c rmq -n "__fish_rmq_using_subcommand top" -l log-level -d 'What to log on standard error: error, warn, info, debug, trace, or a list such as `info,broker=debug`' -r
+complete -c rmq -n "__fish_rmq_using_subcommand top" -l once -d 'Print one picture and end'
+complete -c rmq -n "__fish_rmq_using_subcommand top" -l ascii -d 'No characters beyond ASCII [default: if the locale is not UTF-8]'
+complete -c rmq -n "__fish_rmq_using_subcommand top" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rmq -n "__fish_rmq_using_subcommand produce" -s m -l message -d 'A message; may be repeated' -r
 complete -c rmq -n "__fish_rmq_using_subcommand produce" -l file -d 'A file that is one message; may be repeated' -r -F
 complete -c rmq -n "__fish_rmq_using_subcommand produce" -l count -d 'How often to send what is given, or how many messages to make up' -r
@@ -643,21 +657,22 @@ complete -c rmq -n "__fish_rmq_using_subcommand store; and __fish_seen_subcomman
 complete -c rmq -n "__fish_rmq_using_subcommand store; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c rmq -n "__fish_rmq_using_subcommand completions" -l log-level -d 'What to log on standard error: error, warn, info, debug, trace, or a list such as `info,broker=debug`' -r
 complete -c rmq -n "__fish_rmq_using_subcommand completions" -s h -l help -d 'Print help'
-complete -c rmq -n "__fish_rmq_using_subcommand help; and not __fish_seen_subcommand_from namesrv broker cluster check produce consume topic group client offset message dlq store completions help" -f -a "namesrv" -d 'Run a name server, where clients and brokers find each other'
-complete -c rmq -n "__fish_rmq_using_subcommand help; and not __fish_seen_subcommand_from namesrv broker cluster check produce consume topic group client offset message dlq store completions help" -f -a "broker" -d 'Run a broker, which keeps the messages'
-complete -c rmq -n "__fish_rmq_using_subcommand help; and not __fish_seen_subcommand_from namesrv broker cluster check produce consume topic group client offset message dlq store completions help" -f -a "cluster" -d 'Run clusters on this machine, for development and tests'
-complete -c rmq -n "__fish_rmq_using_subcommand help; and not __fish_seen_subcommand_from namesrv broker cluster check produce consume topic group client offset message dlq store completions help" -f -a "check" -d 'Check whether servers are well: for probes, monitors and CI'
-complete -c rmq -n "__fish_rmq_using_subcommand help; and not __fish_seen_subcommand_from namesrv broker cluster check produce consume topic group client offset message dlq store completions help" -f -a "produce" -d 'Send messages: one a line of standard input, or as told'
-complete -c rmq -n "__fish_rmq_using_subcommand help; and not __fish_seen_subcommand_from namesrv broker cluster check produce consume topic group client offset message dlq store completions help" -f -a "consume" -d 'Print the messages of a topic'
-complete -c rmq -n "__fish_rmq_using_subcommand help; and not __fish_seen_subcommand_from namesrv broker cluster check produce consume topic group client offset message dlq store completions help" -f -a "topic" -d 'List topics, show what they are like, create, change and delete them'
-complete -c rmq -n "__fish_rmq_using_subcommand help; and not __fish_seen_subcommand_from namesrv broker cluster check produce consume topic group client offset message dlq store completions help" -f -a "group" -d 'List groups, show what they are and how far they have come, and delete them'
-complete -c rmq -n "__fish_rmq_using_subcommand help; and not __fish_seen_subcommand_from namesrv broker cluster check produce consume topic group client offset message dlq store completions help" -f -a "client" -d 'List the clients that are connected'
-complete -c rmq -n "__fish_rmq_using_subcommand help; and not __fish_seen_subcommand_from namesrv broker cluster check produce consume topic group client offset message dlq store completions help" -f -a "offset" -d 'Change where a group goes on'
-complete -c rmq -n "__fish_rmq_using_subcommand help; and not __fish_seen_subcommand_from namesrv broker cluster check produce consume topic group client offset message dlq store completions help" -f -a "message" -d 'Find messages by their id or by a key'
-complete -c rmq -n "__fish_rmq_using_subcommand help; and not __fish_seen_subcommand_from namesrv broker cluster check produce consume topic group client offset message dlq store completions help" -f -a "dlq" -d 'Look at the messages that a group failed on too often, and send them again'
-complete -c rmq -n "__fish_rmq_using_subcommand help; and not __fish_seen_subcommand_from namesrv broker cluster check produce consume topic group client offset message dlq store completions help" -f -a "store" -d 'Look into a store directory: list, verify, dump, repair'
-complete -c rmq -n "__fish_rmq_using_subcommand help; and not __fish_seen_subcommand_from namesrv broker cluster check produce consume topic group client offset message dlq store completions help" -f -a "completions" -d 'Print what a shell must know to complete command lines'
-complete -c rmq -n "__fish_rmq_using_subcommand help; and not __fish_seen_subcommand_from namesrv broker cluster check produce consume topic group client offset message dlq store completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c rmq -n "__fish_rmq_using_subcommand help; and not __fish_seen_subcommand_from namesrv broker cluster check top produce consume topic group client offset message dlq store completions help" -f -a "namesrv" -d 'Run a name server, where clients and brokers find each other'
+complete -c rmq -n "__fish_rmq_using_subcommand help; and not __fish_seen_subcommand_from namesrv broker cluster check top produce consume topic group client offset message dlq store completions help" -f -a "broker" -d 'Run a broker, which keeps the messages'
+complete -c rmq -n "__fish_rmq_using_subcommand help; and not __fish_seen_subcommand_from namesrv broker cluster check top produce consume topic group client offset message dlq store completions help" -f -a "cluster" -d 'Run clusters on this machine, for development and tests'
+complete -c rmq -n "__fish_rmq_using_subcommand help; and not __fish_seen_subcommand_from namesrv broker cluster check top produce consume topic group client offset message dlq store completions help" -f -a "check" -d 'Check whether servers are well: for probes, monitors and CI'
+complete -c rmq -n "__fish_rmq_using_subcommand help; and not __fish_seen_subcommand_from namesrv broker cluster check top produce consume topic group client offset message dlq store completions help" -f -a "top" -d 'Watch a whole cluster on one screen: rates, lags, flush, replication, disks'
+complete -c rmq -n "__fish_rmq_using_subcommand help; and not __fish_seen_subcommand_from namesrv broker cluster check top produce consume topic group client offset message dlq store completions help" -f -a "produce" -d 'Send messages: one a line of standard input, or as told'
+complete -c rmq -n "__fish_rmq_using_subcommand help; and not __fish_seen_subcommand_from namesrv broker cluster check top produce consume topic group client offset message dlq store completions help" -f -a "consume" -d 'Print the messages of a topic'
+complete -c rmq -n "__fish_rmq_using_subcommand help; and not __fish_seen_subcommand_from namesrv broker cluster check top produce consume topic group client offset message dlq store completions help" -f -a "topic" -d 'List topics, show what they are like, create, change and delete them'
+complete -c rmq -n "__fish_rmq_using_subcommand help; and not __fish_seen_subcommand_from namesrv broker cluster check top produce consume topic group client offset message dlq store completions help" -f -a "group" -d 'List groups, show what they are and how far they have come, and delete them'
+complete -c rmq -n "__fish_rmq_using_subcommand help; and not __fish_seen_subcommand_from namesrv broker cluster check top produce consume topic group client offset message dlq store completions help" -f -a "client" -d 'List the clients that are connected'
+complete -c rmq -n "__fish_rmq_using_subcommand help; and not __fish_seen_subcommand_from namesrv broker cluster check top produce consume topic group client offset message dlq store completions help" -f -a "offset" -d 'Change where a group goes on'
+complete -c rmq -n "__fish_rmq_using_subcommand help; and not __fish_seen_subcommand_from namesrv broker cluster check top produce consume topic group client offset message dlq store completions help" -f -a "message" -d 'Find messages by their id or by a key'
+complete -c rmq -n "__fish_rmq_using_subcommand help; and not __fish_seen_subcommand_from namesrv broker cluster check top produce consume topic group client offset message dlq store completions help" -f -a "dlq" -d 'Look at the messages that a group failed on too often, and send them again'
+complete -c rmq -n "__fish_rmq_using_subcommand help; and not __fish_seen_subcommand_from namesrv broker cluster check top produce consume topic group client offset message dlq store completions help" -f -a "store" -d 'Look into a store directory: list, verify, dump, repair'
+complete -c rmq -n "__fish_rmq_using_subcommand help; and not __fish_seen_subcommand_from namesrv broker cluster check top produce consume topic group client offset message dlq store completions help" -f -a "completions" -d 'Print what a shell must know to complete command lines'
+complete -c rmq -n "__fish_rmq_using_subcommand help; and not __fish_seen_subcommand_from namesrv broker cluster check top produce consume topic group client offset message dlq store completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c rmq -n "__fish_rmq_using_subcommand help; and __fish_seen_subcommand_from broker" -f -a "list" -d 'List the brokers of a cluster, with how they are'
 complete -c rmq -n "__fish_rmq_using_subcommand help; and __fish_seen_subcommand_from broker" -f -a "describe" -d 'Show all that a broker says of itself'
 complete -c rmq -n "__fish_rmq_using_subcommand help; and __fish_seen_subcommand_from broker" -f -a "config" -d 'Show the settings of a broker that runs, and change those that may change meanwhile'

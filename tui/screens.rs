@@ -1,0 +1,268 @@
+//! Draws what [`State`] knows: a head, the sheet of the screen, and two lines at the bottom. Changes nothing.
+
+use crate::{
+    figures,
+    keys::BINDINGS,
+    look::Tone,
+    sheet::{self, Sheet, padded},
+    state::{PromptKind, State, View},
+};
+use ratatui::{
+    Frame,
+    buffer::Buffer,
+    layout::{Position, Rect},
+    style::{Modifier, Style},
+};
+
+mod broker;
+mod cluster;
+mod groups;
+mod help;
+mod topics;
+
+pub use cluster::{brokers, totals, worst_groups};
+
+/// Fewest columns and rows that everything fits in.
+pub const LEAST: (u16, u16) = (60, 15);
+
+/// The rows of a screen, in their usual order.
+pub fn sheet(state: &State, view: &View) -> Sheet {
+    match view {
+        View::Cluster => brokers(state),
+        View::Topics => topics::all(state),
+        View::Topic(name) => topics::one(state, name),
+        View::Groups => groups::all(state),
+        View::Group(name) => groups::one(state, name),
+        View::Broker(cluster, name, id) => broker::one(state, cluster, name, *id),
+        View::Help => help::keys(),
+    }
+}
+
+/// Draws the screen.
+pub fn draw(state: &State, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    let mut canvas = Canvas { buffer: frame.buffer_mut(), state };
+    if area.width < LEAST.0 || area.height < LEAST.1 {
+        return canvas.too_small(area);
+    }
+    let sheet = state.sheet();
+    canvas.head(row(area, 0));
+    let mut body = Rect { y: area.y + 1, height: area.height - 3, ..area };
+    if state.place().view == View::Cluster {
+        body = canvas.totals(body);
+        let worst = worst_groups(state);
+        // Brokers first: groups get what is left, or at least their title and three of them.
+        let for_groups = (body.height.saturating_sub(sheet.rows.len() as u16 + 3)).clamp(5, 12).min(body.height / 2);
+        let groups = Rect { y: body.bottom() - for_groups, height: for_groups, ..body };
+        body.height -= for_groups;
+        canvas.sheet(groups, &worst, None);
+    }
+    let chosen = state.chosen_in(&sheet);
+    canvas.sheet(body, &sheet, chosen);
+    canvas.said(row(area, area.height - 2), &sheet, chosen);
+    let cursor = canvas.foot(row(area, area.height - 1));
+    if let Some(cursor) = cursor {
+        frame.set_cursor_position(cursor);
+    }
+}
+
+fn row(area: Rect, at: u16) -> Rect {
+    Rect { y: area.y + at, height: 1, ..area }
+}
+
+struct Canvas<'a> {
+    buffer: &'a mut Buffer,
+    state: &'a State,
+}
+
+impl Canvas<'_> {
+    fn style(&self, tone: Tone) -> Style {
+        self.state.look.style(tone)
+    }
+
+    /// Writes at `x`, not beyond the area, and gives where it ended.
+    fn write(&mut self, area: Rect, x: u16, text: &str, style: Style) -> u16 {
+        if x >= area.right() || area.height == 0 {
+            return x;
+        }
+        let room = usize::from(area.right() - x);
+        let shown =
+            if sheet::wide(text) > room { padded(text, room, false, self.state.look.cut()) } else { text.to_owned() };
+        self.buffer.set_stringn(x, area.y, shown, room, style).0
+    }
+
+    fn too_small(&mut self, area: Rect) {
+        let (columns, rows) = LEAST;
+        let lines =
+            ["too small".to_owned(), format!("needs {columns}x{rows}"), format!("is {}x{}", area.width, area.height)];
+        for (at, line) in (0..area.height).zip(lines) {
+            self.write(row(area, at), area.x, &line, Style::new());
+        }
+    }
+
+    /// Who is asked, what is there, how old it is.
+    fn head(&mut self, area: Rect) {
+        let state = self.state;
+        let style = Style::new().add_modifier(Modifier::REVERSED);
+        self.buffer.set_style(area, style);
+        let mut right = String::new();
+        let mut tone = Tone::Plain;
+        match &state.picture {
+            None => right.push_str(if state.trouble.is_some() { "! no answer" } else { "asking" }),
+            Some((snapshot, _)) => {
+                let age = state.now_ms - snapshot.asked_ms;
+                let is_stale = age > 3 * state.every.as_millis() as i64 + 2000;
+                if state.trouble.is_some() || (is_stale && !state.paused) {
+                    right.push_str("! stale, ");
+                    tone = Tone::Warn;
+                }
+                right.push_str(&format!("{} old", figures::span(age)));
+            }
+        }
+        let every = state.every.as_millis();
+        let every = if every < 1000 { format!("{every}ms") } else { figures::span(every as i64) };
+        right.push_str(&if state.paused { ", PAUSED ".to_owned() } else { format!(", every {every} ") });
+        let at = area.right().saturating_sub(sheet::wide(&right) as u16);
+        let way: Vec<String> = state.places().iter().map(|place| name(&place.view)).collect();
+        let left = Rect { width: at.saturating_sub(area.x + 1), ..area };
+        let end =
+            self.write(left, left.x, &format!(" rmq top  {}", way.join(" > ")), style.patch(self.style(Tone::Strong)));
+        self.write(left, end, &format!("  {}", state.names), style);
+        self.write(area, at, &right, style.patch(self.style(tone)));
+    }
+
+    /// The totals with their charts; gives what is left of the area.
+    fn totals(&mut self, area: Rect) -> Rect {
+        let across = if area.width >= 120 { 4 } else { 2 };
+        let totals = totals(self.state);
+        let width = area.width / across;
+        for (at, total) in totals.iter().enumerate() {
+            let (line, column) = (at as u16 / across, at as u16 % across);
+            let place = Rect { x: area.x + column * width, y: area.y + line, width, height: 1 };
+            let end = self.write(place, place.x + 1, total.title, self.style(Tone::Faint));
+            let shown = padded(&total.cell.text, 11, true, self.state.look.cut());
+            let end = self.write(place, end, &shown, self.style(Tone::Strong).patch(self.style(total.cell.tone)));
+            let room = usize::from(place.right().saturating_sub(end + 2));
+            let chart = self.state.history.line(room, self.state.look.steps(), total.of);
+            self.write(place, end + 1, &chart, self.style(Tone::Plain));
+        }
+        let used = (totals.len() as u16).div_ceil(across) + 1;
+        Rect { y: area.y + used, height: area.height - used, ..area }
+    }
+
+    fn sheet(&mut self, area: Rect, sheet: &Sheet, chosen: Option<usize>) {
+        if area.height < 2 {
+            return;
+        }
+        let look = self.state.look;
+        self.write(row(area, 0), area.x + 1, &sheet.title, self.style(Tone::Strong));
+        if sheet.rows.is_empty() {
+            self.write(row(area, 1), area.x + 2, &sheet.empty, self.style(Tone::Faint));
+            return;
+        }
+        // The two columns at the left mark what is chosen.
+        let columns = sheet.fit(usize::from(area.width.saturating_sub(3)));
+        let mut x = area.x + 2;
+        for (at, width) in &columns {
+            let column = &sheet.columns[*at];
+            let sorted = match sheet.sorted {
+                Some((by, true)) if by == *at => {
+                    if look.ascii {
+                        "v"
+                    } else {
+                        "▼"
+                    }
+                }
+                Some((by, false)) if by == *at => {
+                    if look.ascii {
+                        "^"
+                    } else {
+                        "▲"
+                    }
+                }
+                _ => "",
+            };
+            let title = padded(&format!("{}{sorted}", column.title), *width, column.right, look.cut());
+            self.write(row(area, 1), x, &title, self.style(Tone::Faint).add_modifier(Modifier::UNDERLINED));
+            x += *width as u16 + 2;
+        }
+        let room = usize::from(area.height - 2);
+        let first = chosen.map_or(0, |chosen| (chosen + 1).saturating_sub(room));
+        for (line, (at, shown)) in sheet.rows.iter().enumerate().skip(first).take(room).enumerate() {
+            let place = row(area, line as u16 + 2);
+            let is_chosen = chosen == Some(at);
+            let base = if is_chosen { Style::new().add_modifier(Modifier::REVERSED) } else { Style::new() };
+            self.buffer.set_style(place, base);
+            if is_chosen {
+                self.write(place, area.x, ">", base);
+            }
+            let mut x = area.x + 2;
+            for (at, width) in &columns {
+                let Some(cell) = shown.cells.get(*at) else { continue };
+                let text = padded(&cell.text, *width, sheet.columns[*at].right, look.cut());
+                self.write(place, x, &text, base.patch(self.style(cell.tone)));
+                x += *width as u16 + 2;
+            }
+        }
+        let below = sheet.rows.len().saturating_sub(first + room);
+        if below > 0 {
+            let more = format!(" {below} more below ");
+            let at = area.right().saturating_sub(more.len() as u16 + 1);
+            self.write(row(area, 0), at, &more, self.style(Tone::Faint));
+        }
+    }
+
+    /// Why things are not known: of the picture, else of the row that is chosen.
+    fn said(&mut self, area: Rect, sheet: &Sheet, chosen: Option<usize>) {
+        let state = self.state;
+        let (text, tone) = match (&state.told, &state.trouble) {
+            (Some(told), _) => (told.clone(), Tone::Warn),
+            (None, Some(why)) => (format!("! no answer: {why}"), Tone::Bad),
+            (None, None) => {
+                let mut said =
+                    chosen.and_then(|at| sheet.rows.get(at)).map(|row| sheet.said_of(row)).unwrap_or_default();
+                if said.is_empty() {
+                    // Then what is to be said of another.
+                    let noted = sheet
+                        .rows
+                        .iter()
+                        .find_map(|row| Some(format!("! {}: {}", row.cells.first()?.text, row.note.as_ref()?)));
+                    said.extend(noted.filter(|_| state.place().view == View::Cluster));
+                }
+                (said.join("; "), Tone::Faint)
+            }
+        };
+        self.write(area, area.x + 1, &text, self.style(tone));
+    }
+
+    /// What is being typed, else the keys; gives where the cursor stands.
+    fn foot(&mut self, area: Rect) -> Option<Position> {
+        if let Some(prompt) = &self.state.prompt {
+            let sign = if prompt.kind == PromptKind::Filter { '/' } else { ':' };
+            let end = self.write(area, area.x, &format!("{sign}{}", prompt.text), Style::new());
+            return Some(Position { x: end.min(area.right() - 1), y: area.y });
+        }
+        let mut x = area.x + 1;
+        for (shown, short) in BINDINGS.iter().filter_map(|binding| Some((binding.shown, binding.short?))) {
+            let wide = sheet::wide(shown) + sheet::wide(short) + 3;
+            if usize::from(area.right().saturating_sub(x)) < wide {
+                break;
+            }
+            x = self.write(area, x, shown, self.style(Tone::Strong));
+            x = self.write(area, x, &format!(" {short}  "), self.style(Tone::Faint));
+        }
+        None
+    }
+}
+
+/// What a screen is called.
+fn name(view: &View) -> String {
+    match view {
+        View::Cluster => "cluster".to_owned(),
+        View::Topics => "topics".to_owned(),
+        View::Groups => "groups".to_owned(),
+        View::Topic(name) | View::Group(name) => name.clone(),
+        View::Broker(_, name, id) => format!("{name}:{id}"),
+        View::Help => "help".to_owned(),
+    }
+}

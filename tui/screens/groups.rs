@@ -1,0 +1,158 @@
+//! Consumer groups: all of them, and one with its queues and members.
+
+use crate::{
+    figures::{count, span},
+    look::Tone,
+    sheet::{Cell, Row, Sheet},
+    state::{State, View},
+};
+use admin::snapshot::{Known, Unknown};
+
+/// The column of the lag.
+pub const LAG: usize = 1;
+/// A member that reads nothing of what it is given so long is worth a look, ms.
+const SLOW_MS: i64 = 60_000;
+
+/// How old the picture of the groups is, where that is not the last picture; and of which brokers it is not known.
+pub fn age(state: &State) -> String {
+    let Some((snapshot, _)) = &state.groups else { return String::new() };
+    let ms = state.now_ms - snapshot.asked_ms;
+    let missing = snapshot.groups().missing;
+    let age = if ms >= 1000 { format!(", {} ago", span(ms)) } else { String::new() };
+    match missing.first() {
+        None => age,
+        Some((broker, why)) if missing.len() == 1 => format!("{age}, ! without those of {broker}: {why}"),
+        Some((broker, why)) => format!("{age}, ! without those of {} brokers; {broker}: {why}", missing.len()),
+    }
+}
+
+/// All groups, the most behind first.
+pub fn all(state: &State) -> Sheet {
+    let columns = [
+        ("GROUP", false, 0),
+        ("LAG", true, 0),
+        ("IN/S", true, 2),
+        ("OUT/S", true, 1),
+        ("DRAINED IN", true, 0),
+        ("OLDEST", true, 3),
+        ("TOPICS", true, 4),
+        ("QUEUES", true, 5),
+    ];
+    let Some((snapshot, rates)) = &state.groups else {
+        let why = match &state.picture {
+            None => state.nothing_yet().to_string(),
+            Some(_) => "groups were not asked for yet".to_owned(),
+        };
+        return Sheet::new("groups", &columns, why);
+    };
+    let groups = snapshot.groups();
+    let title = format!("groups: {}{}", groups.known.len(), age(state));
+    let mut sheet = Sheet::new(title, &columns, "no group has a position at any broker");
+    for (name, group) in &groups.known {
+        let total = group.total();
+        let rates = rates.as_ref().and_then(|rates| rates.get(name));
+        let lacking = || Unknown::because("rates need a second picture of the groups");
+        let rate = |known: Option<&Known<f64>>| known.cloned().unwrap_or_else(|| Err(lacking()));
+        let drained = rates.map_or_else(|| Err(lacking()), |rates| rates.drained_in(total.lag));
+        let drained = match drained {
+            Err(why) => Cell::unknown(why),
+            Ok(None) => Cell::number(f64::INFINITY, |_| "! never".to_owned()).tone_if(true, Tone::Warn),
+            Ok(Some(seconds)) => Cell::number(seconds, |seconds| span((seconds * 1000.0) as i64)),
+        };
+        let oldest = match total.oldest_consumed_ms {
+            _ if total.lag == 0 => Cell::none(),
+            None => Cell::unknown(Unknown::because("no broker tells when the messages were stored")),
+            Some(ms) => Cell::number((snapshot.asked_ms - ms) as f64, |ms| span(ms as i64)),
+        };
+        sheet.rows.push(Row {
+            key: name.clone(),
+            cells: vec![
+                Cell::text(name.clone()),
+                Cell::number(total.lag as f64, count),
+                Cell::known(rate(rates.map(|rates| &rates.put)), count),
+                Cell::known(rate(rates.map(|rates| &rates.consumed)), count),
+                drained,
+                oldest,
+                Cell::number(group.topics.len() as f64, count),
+                Cell::number(total.queues as f64, count),
+            ],
+            opens: Some(View::Group(name.clone())),
+            note: None,
+        });
+    }
+    sheet.sort(LAG, true);
+    sheet
+}
+
+/// The queues of a group, and its members below them.
+pub fn one(state: &State, name: &str) -> Sheet {
+    let columns = [
+        ("TOPIC / MEMBER", false, 0),
+        ("BROKER", false, 0),
+        ("QUEUE", true, 0),
+        ("LAG", true, 0),
+        ("CONSUMED", true, 2),
+        ("END", true, 3),
+        ("CONSUMED TO", true, 1),
+    ];
+    let heard = &state.group;
+    let Some((detail, at_ms)) = heard.last.as_ref().filter(|_| heard.name == name) else {
+        let why = heard.trouble.as_ref().map_or_else(|| "no answer yet".to_owned(), ToString::to_string);
+        return Sheet::new(format!("group {name}"), &columns, why);
+    };
+    let lag: i64 = detail.queues.values().map(|queue| queue.lag().max(0)).sum();
+    let mut title = format!(
+        "group {name}: {} behind in {} queues, {} members",
+        count(lag as f64),
+        detail.queues.len(),
+        detail.members.len()
+    );
+    title.push_str(&stale(state.now_ms - at_ms, heard.trouble.as_ref(), &detail.missing));
+    let mut sheet = Sheet::new(title, &columns, "it has no position in any queue, and no member");
+    for (queue, at) in &detail.queues {
+        let lag = at.lag().max(0);
+        let consumed_to = match at.last_timestamp {
+            1.. => {
+                let ago = (at_ms - at.last_timestamp).max(0);
+                Cell::number(ago as f64, |ms| format!("{} ago", span(ms as i64)))
+                    .tone_if(lag > 0 && ago > SLOW_MS, Tone::Warn)
+            }
+            _ => Cell::unknown(Unknown::because("the broker does not tell when that message was stored")),
+        };
+        sheet.rows.push(Row {
+            key: format!("{}/{}/{}", queue.topic, queue.broker_name, queue.queue_id),
+            cells: vec![
+                Cell::text(queue.topic.clone()),
+                Cell::text(queue.broker_name.clone()),
+                Cell::number(f64::from(queue.queue_id), |id| id.to_string()),
+                Cell::number(lag as f64, count),
+                Cell::number(at.consumer_offset as f64, |at| at.to_string()),
+                Cell::number(at.broker_offset as f64, |at| at.to_string()),
+                consumed_to,
+            ],
+            opens: Some(View::Topic(queue.topic.clone())),
+            note: None,
+        });
+    }
+    for (id, (from, what)) in &detail.members {
+        let mut cells = vec![Cell::text(id.clone()), Cell::text("member")];
+        cells.extend((0..5).map(|_| Cell::none()));
+        sheet.rows.push(Row { key: id.clone(), cells, opens: None, note: Some(format!("{id} at {from}, {what}")) });
+    }
+    sheet
+}
+
+/// What is to be said of an answer's age and of what it lacks.
+pub fn stale(age_ms: i64, trouble: Option<&Unknown>, missing: &[(String, Unknown)]) -> String {
+    let mut said = String::new();
+    if age_ms >= 2000 {
+        said.push_str(&format!(", {} ago", span(age_ms)));
+    }
+    if let Some(why) = trouble {
+        said.push_str(&format!(", ! no newer answer: {why}"));
+    }
+    if let Some((broker, why)) = missing.first() {
+        said.push_str(&format!(", ! without {broker}: {why}"));
+    }
+    said
+}

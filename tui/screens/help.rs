@@ -1,0 +1,21 @@
+//! The help: the table of keys.
+
+use crate::{
+    keys::BINDINGS,
+    sheet::{Cell, Row, Sheet},
+};
+
+/// Each key and what it does.
+pub fn keys() -> Sheet {
+    let mut sheet = Sheet::new("keys", &[("KEY", false, 0), ("DOES", false, 0)], "");
+    sheet.rows = BINDINGS
+        .iter()
+        .map(|binding| Row {
+            key: binding.shown.to_owned(),
+            cells: vec![Cell::text(binding.shown), Cell::text(binding.says)],
+            opens: None,
+            note: Some("what is not known is ? and never 0; the reason for the chosen row stands here".to_owned()),
+        })
+        .collect();
+    sheet
+}

@@ -1,0 +1,184 @@
+//! Topics: all of them, and one with its queues and readers.
+
+use super::groups::{age, stale};
+use crate::{
+    figures::{count, span},
+    sheet::{Cell, Row, Sheet},
+    state::{State, View},
+};
+use admin::{
+    Snapshot,
+    snapshot::{Known, Progress, Unknown},
+};
+use protocol::topic::{DLQ_PREFIX, RETRY_PREFIX, is_system_topic};
+use std::collections::BTreeMap;
+
+/// How fast each topic grows that a group reads, messages a second: from the pictures of groups, so that it costs nothing.
+fn topic_rates(before: &Snapshot, after: &Snapshot) -> BTreeMap<String, Known<f64>> {
+    let (old, new, ms) = (ends(before), ends(after), after.asked_ms - before.asked_ms);
+    let rate = |topic: &str, now: &Progress| {
+        let then = old.get(topic).ok_or_else(|| Unknown::because("no group read it before"))?;
+        if ms <= 0 || now.queues != then.queues || now.end < then.end {
+            return Err(Unknown::because("its queues, or the clock, went back or changed"));
+        }
+        Ok((now.end - then.end) as f64 * 1000.0 / ms as f64)
+    };
+    new.iter().map(|(topic, now)| (topic.clone(), rate(topic, now))).collect()
+}
+
+/// Each topic as the group sees it that reads most of its queues.
+fn ends(snapshot: &Snapshot) -> BTreeMap<String, Progress> {
+    let mut ends: BTreeMap<String, Progress> = BTreeMap::new();
+    for group in snapshot.groups().known.values() {
+        for (topic, progress) in &group.topics {
+            let end = ends.entry(topic.clone()).or_default();
+            if progress.queues > end.queues {
+                *end = *progress;
+            }
+        }
+    }
+    ends
+}
+
+fn kind(topic: &str) -> &'static str {
+    if topic.starts_with(RETRY_PREFIX) {
+        "retry"
+    } else if topic.starts_with(DLQ_PREFIX) {
+        "dead letters"
+    } else if is_system_topic(topic) {
+        "system"
+    } else {
+        "normal"
+    }
+}
+
+/// All topics. What costs a question a topic is not here, but in the topic.
+pub fn all(state: &State) -> Sheet {
+    let columns = [
+        ("TOPIC", false, 0),
+        ("KIND", false, 3),
+        ("IN/S", true, 0),
+        ("READERS", true, 1),
+        ("WORST LAG", true, 0),
+        ("WORST GROUP", false, 2),
+    ];
+    let Some((names, at_ms)) = &state.topics.last else {
+        let why = state.topics.trouble.as_ref().map_or_else(|| "no answer yet".to_owned(), ToString::to_string);
+        return Sheet::new("topics", &columns, why);
+    };
+    let stale = stale(state.now_ms - at_ms, state.topics.trouble.as_ref(), &[]);
+    let title = format!("topics: {}{stale}; lags{}", names.len(), age(state));
+    let title = title.trim_end_matches("; lags").to_owned();
+    let mut sheet = Sheet::new(title, &columns, "there is no topic");
+    let groups = state.groups.as_ref().map(|(snapshot, _)| snapshot.groups().known);
+    let rates = match (&state.groups_before, &state.groups) {
+        (Some(before), Some((after, _))) => Some(topic_rates(before, after)),
+        _ => None,
+    };
+    let mut readers: BTreeMap<&str, Vec<(&str, i64)>> = BTreeMap::new();
+    for (group, view) in groups.iter().flatten() {
+        for (topic, progress) in &view.topics {
+            readers.entry(topic).or_default().push((group, progress.lag));
+        }
+    }
+    for name in names {
+        let read = readers.get(name.as_str());
+        let worst = read.and_then(|groups| groups.iter().max_by_key(|(_, lag)| *lag));
+        let unread = || Unknown::because("no group reads it: the topic's own screen tells its queues");
+        let rate = match (&rates, read) {
+            (_, None) if groups.is_some() => Err(unread()),
+            (None, _) | (_, None) => Err(Unknown::because("rates need two pictures of the groups")),
+            (Some(rates), Some(_)) => rates.get(name).cloned().unwrap_or_else(|| Err(unread())),
+        };
+        let not_asked = || Cell::unknown(Unknown::because("groups were not asked for yet"));
+        let known = groups.is_some();
+        sheet.rows.push(Row {
+            key: name.clone(),
+            cells: vec![
+                Cell::text(name.clone()),
+                Cell::text(kind(name)),
+                Cell::known(rate, count),
+                if known { Cell::number(read.map_or(0, Vec::len) as f64, count) } else { not_asked() },
+                match worst {
+                    Some((_, lag)) => Cell::number(*lag as f64, count),
+                    None if known => Cell::none(),
+                    None => not_asked(),
+                },
+                match worst.filter(|(_, lag)| *lag > 0) {
+                    Some((group, _)) => Cell::text(*group),
+                    None => Cell::none(),
+                },
+            ],
+            opens: Some(View::Topic(name.clone())),
+            note: None,
+        });
+    }
+    sheet
+}
+
+/// The queues of a topic, and its readers below them.
+pub fn one(state: &State, name: &str) -> Sheet {
+    let columns = [
+        ("BROKER / GROUP", false, 0),
+        ("QUEUE", true, 0),
+        ("MIN", true, 2),
+        ("MAX", true, 0),
+        ("MESSAGES", true, 1),
+        ("IN/S", true, 0),
+        ("LAG", true, 0),
+        ("LAST STORED", true, 0),
+    ];
+    let heard = &state.topic;
+    let Some((detail, at_ms)) = heard.last.as_ref().filter(|_| heard.name == name) else {
+        let why = heard.trouble.as_ref().map_or_else(|| "no answer yet".to_owned(), ToString::to_string);
+        return Sheet::new(format!("topic {name}"), &columns, why);
+    };
+    let messages: i64 = detail.queues.values().map(|queue| queue.max_offset - queue.min_offset).sum();
+    let stale = stale(state.now_ms - at_ms, heard.trouble.as_ref(), &detail.missing);
+    let title = format!("topic {name}: {} queues, {} messages{stale}", detail.queues.len(), count(messages as f64));
+    let mut sheet = Sheet::new(title, &columns, "no broker has this topic");
+    for (queue, extent) in &detail.queues {
+        let before = heard.before.as_ref().and_then(|(detail, at)| Some((detail.queues.get(queue)?.max_offset, *at)));
+        let rate = match before {
+            Some((then, at)) if extent.max_offset >= then && *at_ms > at => {
+                Ok((extent.max_offset - then) as f64 * 1000.0 / (at_ms - at) as f64)
+            }
+            Some(_) => Err(Unknown::because("its end, or the clock, went back")),
+            None => Err(Unknown::because("rates need a second answer")),
+        };
+        let last = match extent.last_update_timestamp {
+            1.. => Cell::number((at_ms - extent.last_update_timestamp).max(0) as f64, |ms| {
+                format!("{} ago", span(ms as i64))
+            }),
+            0 => Cell::none(),
+            _ => Cell::unknown(Unknown::because("the broker does not tell when its last message was stored")),
+        };
+        let number = |at: i64| Cell::number(at as f64, |at| at.to_string());
+        sheet.rows.push(Row {
+            key: format!("{}/{}", queue.broker_name, queue.queue_id),
+            cells: vec![
+                Cell::text(queue.broker_name.clone()),
+                Cell::number(f64::from(queue.queue_id), |id| id.to_string()),
+                number(extent.min_offset),
+                number(extent.max_offset),
+                number(extent.max_offset - extent.min_offset),
+                Cell::known(rate, count),
+                Cell::none(),
+                last,
+            ],
+            opens: None,
+            note: None,
+        });
+    }
+    let groups = state.groups.as_ref().map(|(snapshot, _)| snapshot.groups().known).unwrap_or_default();
+    for (group, view) in groups {
+        let Some(progress) = view.topics.get(name) else { continue };
+        let mut cells = vec![Cell::text(group.clone())];
+        cells.extend((0..5).map(|_| Cell::none()));
+        cells.push(Cell::number(progress.lag as f64, count));
+        cells.push(Cell::none());
+        let note = Some(format!("group {group} reads {} queues of it{}", progress.queues, age(state)));
+        sheet.rows.push(Row { key: format!("group {group}"), cells, opens: Some(View::Group(group)), note });
+    }
+    sheet
+}

@@ -1,0 +1,317 @@
+//! A table before it is drawn or printed: columns, rows, what is not known and why, sorting, filtering, and which columns
+//! fit into a width. Does not draw.
+
+use crate::{look::Tone, state::View};
+use admin::snapshot::{Known, Unknown};
+use ratatui::text::Span;
+use std::cmp::Ordering;
+
+/// What stands for a value that is not known.
+const UNKNOWN: &str = "?";
+/// Blanks between two columns.
+const GAP: usize = 2;
+
+/// A column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its heading.
+    pub title: &'static str,
+    /// Whether it stands at the right: numbers.
+    pub right: bool,
+    /// How soon it is left out where there is no room: the highest first, 0 never.
+    pub rank: u8,
+}
+
+/// What cells are sorted by.
+#[derive(Clone, Debug, PartialEq)]
+enum Order {
+    Number(f64),
+    Text(String),
+    Unknown,
+}
+
+/// One cell.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cell {
+    /// What is shown.
+    pub text: String,
+    /// What it means.
+    pub tone: Tone,
+    /// Why it is not known, if so.
+    pub why: Option<Unknown>,
+    order: Order,
+}
+
+impl Cell {
+    /// A text. Control characters in it are shown, not obeyed.
+    pub fn text(text: impl Into<String>) -> Self {
+        let mut text = text.into();
+        if text.chars().any(char::is_control) {
+            text = text
+                .chars()
+                .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
+                .collect();
+        }
+        Self { order: Order::Text(text.clone()), text, tone: Tone::Plain, why: None }
+    }
+
+    /// A number in words.
+    pub fn number(number: f64, shown: impl Fn(f64) -> String) -> Self {
+        Self { text: shown(number), tone: Tone::Plain, why: None, order: Order::Number(number) }
+    }
+
+    /// A number, or `?` with the reason.
+    pub fn known(number: Known<f64>, shown: impl Fn(f64) -> String) -> Self {
+        match number {
+            Ok(number) => Self::number(number, shown),
+            Err(why) => Self::unknown(why),
+        }
+    }
+
+    /// `?`
+    pub fn unknown(why: Unknown) -> Self {
+        Self { text: UNKNOWN.to_owned(), tone: Tone::Faint, why: Some(why), order: Order::Unknown }
+    }
+
+    /// There is no such thing: `-`.
+    pub fn none() -> Self {
+        Self { text: "-".to_owned(), tone: Tone::Faint, why: None, order: Order::Unknown }
+    }
+
+    /// The same with another tone, where that is so.
+    pub fn tone_if(mut self, is_so: bool, tone: Tone) -> Self {
+        if is_so {
+            self.tone = tone;
+        }
+        self
+    }
+
+    /// The number, if it is one.
+    pub fn as_number(&self) -> Option<f64> {
+        match self.order {
+            Order::Number(number) => Some(number),
+            _ => None,
+        }
+    }
+
+    fn compare(&self, other: &Self) -> Ordering {
+        match (&self.order, &other.order) {
+            (Order::Number(one), Order::Number(other)) => one.total_cmp(other),
+            (Order::Text(one), Order::Text(other)) => one.cmp(other),
+            (Order::Text(_), _) => Ordering::Less,
+            (_, Order::Text(_)) => Ordering::Greater,
+            (Order::Number(_), Order::Unknown) => Ordering::Less,
+            (Order::Unknown, Order::Number(_)) => Ordering::Greater,
+            (Order::Unknown, Order::Unknown) => Ordering::Equal,
+        }
+    }
+}
+
+/// One row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// What it is about: stays the same from one picture to the next.
+    pub key: String,
+    /// As many as there are columns.
+    pub cells: Vec<Cell>,
+    /// What is shown when it is chosen.
+    pub opens: Option<View>,
+    /// What is to be said of it.
+    pub note: Option<String>,
+}
+
+/// A table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sheet {
+    /// What stands above it.
+    pub title: String,
+    /// The columns.
+    pub columns: Vec<Column>,
+    /// The rows, as many cells each as there are columns.
+    pub rows: Vec<Row>,
+    /// What is said where there are none.
+    pub empty: String,
+    /// The column it is sorted by, and whether the largest comes first.
+    pub sorted: Option<(usize, bool)>,
+}
+
+impl Sheet {
+    /// An empty one. The columns: heading, whether its cells stand at the right, rank.
+    pub fn new(title: impl Into<String>, columns: &[(&'static str, bool, u8)], empty: impl Into<String>) -> Self {
+        let columns = columns.iter().map(|&(title, right, rank)| Column { title, right, rank }).collect();
+        Self { title: title.into(), columns, rows: Vec::new(), empty: empty.into(), sorted: None }
+    }
+
+    /// Leaves out the rows that lack `filter` (or have it, if it begins with `!`), large and small letters alike.
+    pub fn filter(&mut self, filter: &str) {
+        let (wanted, word) = match filter.strip_prefix('!') {
+            Some(word) => (false, word.to_lowercase()),
+            None => (true, filter.to_lowercase()),
+        };
+        if !word.is_empty() {
+            let all = self.rows.len();
+            self.rows.retain(|row| row.cells.iter().any(|cell| cell.text.to_lowercase().contains(&word)) == wanted);
+            self.title = format!("{}: {} of {all} match {filter:?}", self.title, self.rows.len());
+            self.empty = format!("nothing matches {filter:?}");
+        }
+    }
+
+    /// Sorts by a column. What is not known comes last, either way.
+    pub fn sort(&mut self, column: usize, largest_first: bool) {
+        if column >= self.columns.len() {
+            return;
+        }
+        self.sorted = Some((column, largest_first));
+        let cell = |row: &Row| row.cells.get(column).cloned().unwrap_or_else(Cell::none);
+        self.rows.sort_by(|one, other| {
+            let (one, other) = (cell(one), cell(other));
+            match (&one.order, &other.order) {
+                (Order::Unknown, _) | (_, Order::Unknown) => one.compare(&other),
+                _ if largest_first => other.compare(&one),
+                _ => one.compare(&other),
+            }
+        });
+    }
+
+    /// Which columns are shown in `width`, and how wide each is.
+    pub fn fit(&self, width: usize) -> Vec<(usize, usize)> {
+        let wide = |at: usize| {
+            let cells = self.rows.iter().filter_map(|row| row.cells.get(at)).map(|cell| wide(&cell.text));
+            // Room for the mark of the column it is sorted by.
+            cells.max().unwrap_or(0).max(wide(self.columns[at].title) + usize::from(self.is_sorted_by(at)))
+        };
+        let mut kept: Vec<_> = (0..self.columns.len()).map(|at| (at, wide(at))).collect();
+        let total =
+            |kept: &[(usize, usize)]| kept.iter().map(|(_, wide)| wide + GAP).sum::<usize>().saturating_sub(GAP);
+        while total(&kept) > width {
+            let last = kept.iter().enumerate().max_by_key(|(_, (at, _))| self.columns[*at].rank);
+            match last {
+                Some((place, (at, _))) if self.columns[*at].rank > 0 => drop(kept.remove(place)),
+                _ => break,
+            }
+        }
+        // What must be shown and has no room is cut, the widest first.
+        while total(&kept) > width {
+            match kept.iter_mut().max_by_key(|(_, wide)| *wide) {
+                Some((_, wide)) if *wide > 1 => *wide -= 1,
+                _ => break,
+            }
+        }
+        kept
+    }
+
+    fn is_sorted_by(&self, column: usize) -> bool {
+        self.sorted.is_some_and(|(sorted, _)| sorted == column)
+    }
+
+    /// Why cells of a row are not known, and what is said of it: each once.
+    pub fn said_of(&self, row: &Row) -> Vec<String> {
+        let mut said: Vec<String> = row.note.iter().cloned().collect();
+        for (column, cell) in self.columns.iter().zip(&row.cells) {
+            if let Some(why) = &cell.why {
+                let why = why.to_string();
+                match said.iter_mut().find(|said| said.ends_with(&format!("? {why}"))) {
+                    Some(told) => *told = format!("{} {told}", column.title),
+                    None if row.note.as_ref().is_some_and(|note| note.contains(&why)) => {}
+                    None => said.push(format!("{}? {why}", column.title)),
+                }
+            }
+        }
+        said
+    }
+}
+
+/// How many columns of a terminal a text takes.
+pub fn wide(text: &str) -> usize {
+    Span::raw(text).width()
+}
+
+/// A text in exactly `width` columns of a terminal: cut with a mark, or filled with blanks.
+pub fn padded(text: &str, width: usize, right: bool, mark: char) -> String {
+    let had = wide(text);
+    if had <= width {
+        let blanks = " ".repeat(width - had);
+        return if right { blanks + text } else { text.to_owned() + &blanks };
+    }
+    let mut kept = String::new();
+    let mut used = 0;
+    for c in text.chars() {
+        let next = wide(c.encode_utf8(&mut [0; 4]));
+        if used + next + 1 > width {
+            break;
+        }
+        kept.push(c);
+        used += next;
+    }
+    if used < width {
+        kept.push(mark);
+        used += 1;
+    }
+    kept + &" ".repeat(width.saturating_sub(used))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sheet(names: &[(&str, Option<f64>)]) -> Sheet {
+        let mut sheet = Sheet::new("things", &[("name", false, 0), ("n", true, 1)], "nothing");
+        sheet.rows = names
+            .iter()
+            .map(|(name, number)| Row {
+                key: (*name).to_owned(),
+                cells: vec![
+                    Cell::text(*name),
+                    Cell::known(number.ok_or_else(|| Unknown::because("away")), |n| n.to_string()),
+                ],
+                opens: None,
+                note: None,
+            })
+            .collect();
+        sheet
+    }
+
+    fn names(sheet: &Sheet) -> Vec<&str> {
+        sheet.rows.iter().map(|row| row.key.as_str()).collect()
+    }
+
+    #[test]
+    fn what_is_not_known_comes_last_in_both_directions_and_is_no_number() {
+        let mut sheet = sheet(&[("a", None), ("b", Some(2.0)), ("c", Some(10.0))]);
+        sheet.sort(1, true);
+        assert_eq!(names(&sheet), ["c", "b", "a"]);
+        sheet.sort(1, false);
+        assert_eq!(names(&sheet), ["b", "c", "a"]);
+        assert_eq!(
+            (sheet.rows[2].cells[1].text.as_str(), sheet.said_of(&sheet.rows[2])),
+            ("?", vec!["n? away".to_owned()])
+        );
+    }
+
+    #[test]
+    fn a_filter_takes_or_leaves_and_says_so() {
+        let mut taken = sheet(&[("Orders", None), ("bills", None)]);
+        taken.filter("order");
+        assert_eq!((names(&taken), taken.title.as_str()), (vec!["Orders"], "things: 1 of 2 match \"order\""));
+        let mut left = sheet(&[("Orders", None), ("bills", None)]);
+        left.filter("!order");
+        assert_eq!(names(&left), ["bills"]);
+    }
+
+    #[test]
+    fn columns_go_by_rank_and_what_is_cut_is_marked() {
+        let sheet = sheet(&[("a-long-name", Some(1.0))]);
+        assert_eq!(sheet.fit(20), [(0, 11), (1, 1)]);
+        assert_eq!(sheet.fit(12), [(0, 11)]);
+        assert_eq!(sheet.fit(5), [(0, 5)]);
+        assert_eq!(padded("a-long-name", 5, false, '…'), "a-lo…");
+        assert_eq!(padded("中文名", 4, false, '…'), "中… ");
+        assert_eq!(padded("7", 3, true, '…'), "  7");
+        assert_eq!((padded("x", 0, false, '…'), padded("中", 1, false, '…')), (String::new(), "…".to_owned()));
+    }
+
+    #[test]
+    fn a_name_cannot_move_the_cursor() {
+        assert_eq!(Cell::text("a\x1b[2J").text, r"a\u{1b}[2J");
+    }
+}

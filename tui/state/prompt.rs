@@ -1,0 +1,133 @@
+//! What is typed at the bottom: a filter, or the name of a screen.
+
+use super::{Effect, State, View};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+/// What it is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `/`: takes effect while it is typed.
+    Filter,
+    /// `:`
+    Jump,
+}
+
+/// What was typed so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prompt {
+    /// What it is for.
+    pub kind: Kind,
+    /// The text.
+    pub text: String,
+}
+
+impl Prompt {
+    pub(super) fn new(kind: Kind, text: &str) -> Self {
+        Self { kind, text: text.to_owned() }
+    }
+}
+
+/// Screens by their names.
+const NAMES: [(&str, View); 4] =
+    [("cluster", View::Cluster), ("topics", View::Topics), ("groups", View::Groups), ("help", View::Help)];
+/// Words that a name follows.
+const WITH_NAME: [&str; 3] = ["broker", "group", "topic"];
+
+impl State {
+    pub(super) fn type_in(&mut self, key: KeyEvent) -> Vec<Effect> {
+        let Some(mut prompt) = self.prompt.take() else { return Vec::new() };
+        let is_plain = key.modifiers.difference(KeyModifiers::SHIFT).is_empty();
+        match key.code {
+            KeyCode::Esc => {
+                if prompt.kind == Kind::Filter {
+                    self.place_mut().filter.clear();
+                }
+                return Vec::new();
+            }
+            KeyCode::Char('c') if !is_plain => return Vec::new(),
+            KeyCode::Char('u') if !is_plain => prompt.text.clear(),
+            KeyCode::Enter => {
+                return match prompt.kind {
+                    Kind::Filter => Vec::new(),
+                    Kind::Jump => self.jump(prompt.text.trim()),
+                };
+            }
+            KeyCode::Backspace if prompt.text.pop().is_none() => return Vec::new(),
+            KeyCode::Backspace => {}
+            KeyCode::Tab if prompt.kind == Kind::Jump => {
+                if let Some(whole) = self.completed(&prompt.text) {
+                    prompt.text = whole;
+                }
+            }
+            KeyCode::Char(c) if is_plain => prompt.text.push(c),
+            _ => {}
+        }
+        if prompt.kind == Kind::Filter {
+            self.place_mut().filter.clone_from(&prompt.text);
+        }
+        self.prompt = Some(prompt);
+        Vec::new()
+    }
+
+    /// Goes where the text says: `topics`, `to`, `topic NAME`, `group NAME`, `broker NAME [ID]`, `q`.
+    pub(super) fn jump(&mut self, text: &str) -> Vec<Effect> {
+        if text.is_empty() {
+            return Vec::new();
+        }
+        if matches!(text, "q" | "quit") {
+            return vec![Effect::Quit];
+        }
+        let target = match text.split_once(' ').map(|(word, name)| (word, name.trim())) {
+            Some(("topic", name)) => Some(View::Topic(name.to_owned())),
+            Some(("group", name)) => Some(View::Group(name.to_owned())),
+            Some(("broker", name)) => self.broker_named(name),
+            Some(_) => None,
+            None => NAMES.into_iter().find(|(name, _)| name.starts_with(text)).map(|(_, view)| view),
+        };
+        match target {
+            Some(view) => self.go(view),
+            None => {
+                let names = NAMES.map(|(name, _)| name).join(", ");
+                self.told = Some(format!("no screen {text:?}: {names}, topic NAME, group NAME, broker NAME [ID]"));
+                Vec::new()
+            }
+        }
+    }
+
+    fn broker_named(&self, name: &str) -> Option<View> {
+        let (name, id) = match name.split_once([' ', ':']) {
+            Some((name, id)) => (name, id.trim().parse().ok()?),
+            None => (name, 0),
+        };
+        let (snapshot, _) = self.picture.as_ref()?;
+        let mut brokers = snapshot.brokers.iter().map(|view| &view.broker);
+        let found = brokers.find(|broker| broker.name == name && broker.id == id)?;
+        Some(View::Broker(found.cluster.clone(), found.name.clone(), found.id))
+    }
+
+    /// The only thing that begins so, or as much as all of them have in common.
+    fn completed(&self, text: &str) -> Option<String> {
+        let mut all: Vec<String> = NAMES.iter().map(|(name, _)| (*name).to_owned()).collect();
+        match text.split_once(' ') {
+            None => all.extend(WITH_NAME.map(|word| format!("{word} "))),
+            Some(("topic", _)) => {
+                all.extend(self.topics.last.iter().flat_map(|(names, _)| names).map(|name| format!("topic {name}")));
+            }
+            Some(("group", _)) => {
+                let groups = self.groups.as_ref().map(|(snapshot, _)| snapshot.groups().known).unwrap_or_default();
+                all.extend(groups.keys().map(|name| format!("group {name}")));
+            }
+            Some(("broker", _)) => {
+                let brokers = self.picture.iter().flat_map(|(snapshot, _)| &snapshot.brokers);
+                all.extend(brokers.map(|view| format!("broker {}:{}", view.broker.name, view.broker.id)));
+            }
+            Some(_) => {}
+        }
+        let mut fitting = all.into_iter().filter(|name| name.starts_with(text));
+        let first = fitting.next()?;
+        let same = |one: &str, other: &str| -> String {
+            one.chars().zip(other.chars()).take_while(|(one, other)| one == other).map(|(c, _)| c).collect()
+        };
+        Some(fitting.fold(first, |common, next| same(&common, &next)))
+    }
+}
