@@ -15,7 +15,7 @@ use crate::{
     reach, when,
 };
 use client::{Client, PullConsumer, Queue, Subscription};
-use futures_util::{FutureExt, future::try_join_all};
+use futures_util::FutureExt;
 use history::History;
 use live::Live;
 use member::Member;
@@ -266,8 +266,7 @@ fn wanted(arguments: &Arguments) -> Subscription {
 
 /// Tells the brokers how far the group came.
 async fn commit(consumer: &PullConsumer, positions: &Positions) -> Result<(), Failure> {
-    try_join_all(positions.iter().map(|(queue, next)| consumer.commit(queue, *next))).await?;
-    Ok(())
+    Ok(consumer.commit_all(positions.iter().map(|(queue, next)| (queue, *next))).await?)
 }
 
 /// Ends when somebody asks the command to end.

@@ -7,6 +7,7 @@
 mod allocate;
 mod batch;
 mod client;
+mod committing;
 mod compression;
 mod config;
 mod consume;

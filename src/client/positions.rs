@@ -1,7 +1,9 @@
 //! Where a group's positions are kept: by the brokers, or in a file of this machine for a broadcast group.
 
-use crate::{client::Client, error::Error, local_offsets::LocalOffsets, process_queue::ProcessQueue, route::Queue};
-use futures_util::future::join_all;
+use crate::{
+    client::Client, committing::first_alone, error::Error, local_offsets::LocalOffsets, process_queue::ProcessQueue,
+    route::Queue,
+};
 use std::sync::Arc;
 
 pub(crate) enum Positions {
@@ -31,14 +33,19 @@ impl Positions {
     pub(crate) async fn keep(&self, client: &Client, group: &str, queues: &[(Queue, Arc<ProcessQueue>)]) -> bool {
         match self {
             Self::Brokers => {
-                let told = queues.iter().map(|(queue, process)| async move {
-                    let told = process.persist(|offset| client.commit_to(group, queue, offset)).await;
-                    if let Err(error) = &told {
-                        tracing::warn!(group, %queue, %error, "a position was not committed");
-                    }
-                    told.is_ok()
-                });
-                join_all(told).await.into_iter().all(|told| told)
+                let changed = queues.iter().filter(|(_, process)| process.unpersisted().is_some());
+                let told = first_alone(
+                    changed,
+                    |(queue, _)| queue,
+                    |(queue, process)| async move {
+                        let told = process.persist(|offset| client.commit_to(group, queue, offset)).await;
+                        if let Err(error) = &told {
+                            tracing::warn!(group, %queue, %error, "a position was not committed");
+                        }
+                        told.is_ok()
+                    },
+                );
+                told.await.into_iter().all(|told| told)
             }
             Self::Local { file, saving } => {
                 let _saving = saving.lock().await;

@@ -246,6 +246,14 @@ impl PullConsumer {
         self.client.commit(&self.group, queue, offset).await
     }
 
+    /// [`PullConsumer::commit`] for many queues.
+    ///
+    /// # Errors
+    /// If the master of a queue cannot be asked or refuses; the others are told nevertheless.
+    pub async fn commit_all(&self, positions: impl IntoIterator<Item = (&Queue, i64)>) -> Result<(), Error> {
+        self.client.commit_all(&self.group, positions).await
+    }
+
     /// The client it stands on, for the offsets of queues.
     pub fn client(&self) -> &Client {
         &self.client
