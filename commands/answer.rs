@@ -154,9 +154,11 @@ impl Answer {
         };
         match (failed, self.lacks.len() < asked) {
             (0, _) => Ok(()),
-            (_, true) => {
-                Err(Failure::partly(format!("{} of {asked} did it; {}", asked - failed, reasons(&self.lacks))))
-            }
+            (_, true) => Err(Failure::partly(format!(
+                "{} of {asked} did what was asked; {}",
+                asked - failed,
+                reasons(&self.lacks)
+            ))),
             (_, false) => {
                 let message = reasons(&self.lacks);
                 let first = self.lacks.into_iter().next().map(|(_, why)| why);
@@ -315,7 +317,10 @@ mod tests {
     fn what_some_places_did_not_answer_is_done_partly() {
         let failure = || Failure::new(Kind::Unreachable, "refused");
         let partly = list().lacking(2, [("broker-b".to_owned(), failure())]).verdict().unwrap_err();
-        assert_eq!((partly.kind(), partly.message()), (Some(Kind::Partly), "1 of 2 did it; broker-b: refused"));
+        assert_eq!(
+            (partly.kind(), partly.message()),
+            (Some(Kind::Partly), "1 of 2 did what was asked; broker-b: refused")
+        );
         let all = list().lacking(1, [("broker-b".to_owned(), failure())]).verdict().unwrap_err();
         assert_eq!((all.kind(), all.message()), (Some(Kind::Unreachable), "broker-b: refused"));
         assert!(list().lacking(2, []).verdict().is_ok());

@@ -39,6 +39,7 @@ const COLUMNS: &[Column] = &[
     wide("MAY CONSUME", "consume_enable"),
     wide("BROADCAST", "broadcast_enable"),
     wide("BROKERS", "brokers"),
+    wide("LACKS", "lacks"),
 ];
 
 /// Prints them.
@@ -66,7 +67,13 @@ async fn ask(admin: &Admin, all: bool) -> Result<Answer, Failure> {
         groups.entry(name).or_default();
     }
     let shown: Vec<_> = groups.iter().filter(|(name, _)| all || !is_of_system(name)).collect();
-    let rows = shown.iter().map(|(name, configs)| row(name, configs, progress.known.get(**name))).collect();
+    let mut rows: Vec<Value> =
+        shown.iter().map(|(name, configs)| row(name, configs, progress.known.get(**name))).collect();
+    // Sums that lack what these brokers know.
+    let missing: Vec<&str> = progress.missing.iter().map(|(broker, _)| broker.as_str()).collect();
+    if !missing.is_empty() {
+        rows.iter_mut().for_each(|row| row["lacks"] = missing.clone().into());
+    }
     // A broker that is asked twice may fail twice.
     let mut lacks: BTreeMap<String, Failure> = BTreeMap::new();
     for (broker, error) in settings.failures() {

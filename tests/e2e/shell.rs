@@ -5,6 +5,7 @@ mod clients;
 mod completions;
 mod groups;
 mod messages;
+mod partly;
 mod topics;
 
 use crate::{cluster::Cluster, process::Background};
