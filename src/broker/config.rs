@@ -27,6 +27,7 @@ const PATH: Effect = AtStart("paths are only taken from the file");
 const LAYOUT: Effect = AtStart("the files on disk are laid out by it");
 const STORE: Effect = AtStart("the store reads it when it opens");
 const TOPICS: Effect = AtStart("system topics are made when the broker starts");
+const TRUST: Effect = AtStart("whom to trust with all messages is only taken from the file");
 const REPLICATION: Effect = AtStart("replication is set up when the broker starts");
 
 base::settings! {
@@ -223,7 +224,7 @@ base::settings! {
         slaveTimeout => slave_timeout_ms: u64 = 3_000, MILLIS, Live;
         /// From where slaves may connect besides this machine and where the name servers know brokers of this name:
         /// addresses or CIDR blocks, parted by `;`. A key of rmq's own.
-        haAllowedAddresses => ha_allowed_addresses: String = String::new(), NETWORKS, Live;
+        haAllowedAddresses => ha_allowed_addresses: String = String::new(), NETWORKS, TRUST;
         /// The most bytes that a slave cuts off its own log when its master never had them; 0 is never. What is cut off
         /// is kept in a file. A key of rmq's own.
         haSlaveCutMax => ha_slave_cut_max_bytes: u64 = 64 << 20, BYTES_OR_NEVER, Live;

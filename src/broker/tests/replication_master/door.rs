@@ -29,8 +29,12 @@ async fn a_stranger_gets_nothing_and_counts_for_nothing_until_the_settings_allow
     assert!(here.piece().await.is_some());
     drop(here);
 
-    let change = asked.change("haAllowedAddresses", &format!("192.0.2.0/24;{outer}")).await;
-    assert_eq!(change.code, response::SUCCESS, "{:?}", change.remark);
+    // Nobody who can only talk to the broker decides whom it trusts.
+    let list = format!("192.0.2.0/24;{outer}");
+    let change = asked.change("haAllowedAddresses", &list).await;
+    assert_eq!(change.code, response::NO_PERMISSION, "{:?}", change.remark);
+    let asked = master(|config| config.ha_allowed_addresses = list).await;
+    assert_eq!(asked.send("T", "x", "").await.code, response::SUCCESS);
     let mut slave = ByHand::silent(&asked, outer).await;
     slave.report(0).await;
     let end = asked.broker.store().written().get();
