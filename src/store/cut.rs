@@ -52,8 +52,14 @@ pub(crate) fn cut(config: &StoreConfig, to: u64, aside: &Path) -> Result<Option<
     let kept = set_aside(disk, &files, (cut_at, end), aside)?;
     // From here on the next start has to look.
     lock.mark_in_use()?;
-    if marks.is_some() {
-        checkpoint.mark(Marks { settled: first, last_record: file.start, synced: synced.min(cut_at) });
+    if let Some(marks) = marks {
+        let synced = synced.min(cut_at);
+        checkpoint.mark(match marks.settled > cut_at {
+            // Queues and index have all up to the cut, and more.
+            true => Marks { settled: first, last_record: file.start, synced },
+            // After a crash they may lack what comes before it: the next start has to look from there on.
+            false => Marks { synced, ..marks },
+        });
         checkpoint.save()?;
     }
     cut_log(config, &mut files, cut_at, true)?;

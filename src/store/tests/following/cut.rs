@@ -39,7 +39,9 @@ fn a_log_is_cut_at_the_record_boundary_and_what_was_cut_off_is_kept() {
     let mut rng = StdRng::seed_from_u64(loops::seed("cut"));
     let original = tempfile::tempdir().unwrap();
     let store = open(original.path());
-    fill(&store, &mut rng, 8);
+    while store.max_physical() as u64 <= 2 * FILE {
+        fill(&store, &mut rng, 8);
+    }
     let (end, ends) = (store.max_physical() as u64, ends(&store));
     assert!(end > 2 * FILE, "several files");
     let all = log_bytes(&store, 0, end);
@@ -75,6 +77,36 @@ fn a_log_is_cut_at_the_record_boundary_and_what_was_cut_off_is_kept() {
                 let seen = Store::read(dir.path(), Geometry::SMALL);
                 assert!(seen.troubles.is_empty(), "{:?}", seen.troubles);
             }
+        }
+    }
+}
+
+#[test]
+fn queues_that_a_crash_left_behind_the_log_are_whole_after_a_cut() {
+    let mut rng = StdRng::seed_from_u64(3);
+    let original = tempfile::tempdir().unwrap();
+    let store = open(original.path());
+    fill(&store, &mut rng, 1);
+    store.flush_queues().unwrap();
+    // What follows is in no file of a queue.
+    while store.max_physical() as u64 <= 2 * FILE {
+        fill(&store, &mut rng, 1);
+    }
+    let end = store.max_physical() as u64;
+    // Behind it nothing is left that would tell of what is missing before.
+    let boundary = end - end % FILE;
+    assert!(boundary >= FILE && boundary < end, "several files");
+    let dir = tempfile::tempdir().unwrap();
+    copy(original.path(), dir.path());
+    fs::remove_file(dir.path().join("lock")).unwrap();
+    MessageStore::cut(&StoreConfig::small(dir.path()), boundary, &dir.path().join("cut")).unwrap();
+    let cut = open(dir.path());
+    for topic in store.topics() {
+        for id in 0..8 {
+            let (Some(all), Some(queue)) = (store.queue(&topic, id), cut.queue(&topic, id)) else { continue };
+            let kept =
+                (0..all.max_offset()).filter_map(|at| all.get(at)).filter(|at| at.physical_offset < boundary as i64);
+            assert_eq!(queue.max_offset(), kept.count() as i64, "{topic} {id}");
         }
     }
 }
