@@ -2,6 +2,8 @@
 
 /// A count or a rate: three digits and a unit from 10,000 on.
 pub fn count(number: f64) -> String {
+    // A sum of nothing is -0.
+    let number = number + 0.0;
     let size = number.abs();
     if size < 9.95 && number.fract() != 0.0 {
         return format!("{number:.1}");
@@ -53,7 +55,7 @@ mod tests {
 
     #[test]
     fn numbers_stay_narrow_and_never_become_nothing() {
-        let shown = [0.0, 0.4, 3.25, 12.0, 9_999.0, 12_345.0, 999_600.0, 1.5e9, -20_000.0].map(count);
+        let shown = [-0.0, 0.4, 3.25, 12.0, 9_999.0, 12_345.0, 999_600.0, 1.5e9, -20_000.0].map(count);
         assert_eq!(shown, ["0", "0.4", "3.2", "12", "9999", "12.3k", "1.0M", "1.5G", "-20.0k"]);
         let shown = [0.0, 1023.0, 1536.0, 1048570.0, 5e12].map(bytes);
         assert_eq!(shown, ["0 B", "1023 B", "1.5 KiB", "1.0 MiB", "4.5 TiB"]);

@@ -1,7 +1,7 @@
 //! The same as on the screen for where there is none: tables with nothing left out, and JSON.
 
 use crate::{
-    screens::{brokers, totals, worst_groups},
+    screens::{behind, brokers, totals, worst_groups},
     sheet::Sheet,
     state::State,
 };
@@ -122,6 +122,7 @@ pub fn json(state: &State) -> Value {
                     .known("log_max_offset", info.log_max.clone())
                     .known("to_flush_bytes", info.to_flush.clone())
                     .known("to_dispatch_bytes", info.to_dispatch.clone())
+                    .known("replication_behind_bytes", behind(snapshot, view))
                     .known("send_queue", info.send_queue.clone())
                     .known("disk_ratio", info.disk.clone())
                     .known("stored_today", info.put_today.clone())

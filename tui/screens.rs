@@ -20,7 +20,7 @@ mod groups;
 mod help;
 mod topics;
 
-pub use cluster::{brokers, totals, worst_groups};
+pub use cluster::{behind, brokers, totals, worst_groups};
 
 /// Fewest columns and rows that everything fits in.
 pub const LEAST: (u16, u16) = (60, 15);

@@ -42,6 +42,7 @@ mod snapshot;
 mod store_command;
 mod sync_pair;
 mod templates;
+mod top;
 mod traces;
 mod transactions;
 mod ways;

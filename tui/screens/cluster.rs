@@ -123,7 +123,11 @@ fn broker_row(state: &State, snapshot: &Snapshot, view: &BrokerView, rates: Opti
             status,
             Cell::known(rate(|rates| &rates.put), count),
             Cell::known(rate(|rates| &rates.got), count),
-            replication(snapshot, view),
+            match behind(snapshot, view) {
+                Ok(Some(behind)) => Cell::number(behind, bytes),
+                Ok(None) => Cell::none(),
+                Err(why) => Cell::unknown(why),
+            },
             Cell::known(whole(|info| &info.to_flush), bytes),
             Cell::known(whole(|info| &info.to_dispatch), bytes),
             Cell::known(disk, percent)
@@ -168,32 +172,26 @@ fn condition(state: &State, view: &BrokerView) -> (Cell, Option<String>) {
     }
 }
 
-/// How many bytes of its master's log a slave lacks; for a master, how many the slowest of its slaves has not acknowledged.
-fn replication(snapshot: &Snapshot, view: &BrokerView) -> Cell {
-    let info = match &view.info {
-        Ok(info) => info,
-        Err(why) => return Cell::unknown(why.clone()),
-    };
+/// How many bytes of its master's log a slave lacks; for a master, how many the slowest of its slaves has not acknowledged:
+/// `None` if it tells of no slave.
+pub fn behind(snapshot: &Snapshot, view: &BrokerView) -> Known<Option<f64>> {
+    let info = view.info.as_ref().map_err(Clone::clone)?;
     if view.broker.is_master() {
         let behind = info.all.iter().filter(|(name, _)| name.starts_with("haSlaveBehindBytes_"));
-        let most = behind
-            .filter_map(|(_, bytes)| bytes.parse::<f64>().ok())
-            .fold(None, |most: Option<f64>, next| Some(most.map_or(next, |most| most.max(next))));
-        return most.map_or_else(Cell::none, |most| Cell::number(most, bytes));
+        return Ok(behind.filter_map(|(_, bytes)| bytes.parse().ok()).reduce(f64::max));
     }
-    let told = info.all.get("haMasterMaxOffset").and_then(|end| end.parse::<i64>().ok());
-    let of_master = || {
-        let masters = snapshot
-            .masters()
-            .find(|other| (&other.broker.cluster, &other.broker.name) == (&view.broker.cluster, &view.broker.name));
-        let master =
-            masters.ok_or_else(|| Unknown::because(format!("no master of {} is registered", view.broker.name)))?;
-        let why = |why: &Unknown| Unknown::because(format!("its master: {why}"));
-        master.info.as_ref().map_err(why).and_then(|info| info.log_max.clone())
+    let end = match info.all.get("haMasterMaxOffset").and_then(|end| end.parse::<i64>().ok()) {
+        Some(told) => told,
+        None => {
+            let name = &view.broker.name;
+            let of = |broker: &BrokerRef| (broker.cluster.clone(), broker.name.clone());
+            let master = snapshot.masters().find(|other| of(&other.broker) == of(&view.broker));
+            let master = master.ok_or_else(|| Unknown::because(format!("no master of {name} is registered")))?;
+            let info = master.info.as_ref().map_err(|why| Unknown::because(format!("its master: {why}")))?;
+            info.log_max.clone()?
+        }
     };
-    let end = told.map_or_else(of_master, Ok);
-    let behind = end.and_then(|end| info.log_max.clone().map(|own| end.saturating_sub(own).max(0) as f64));
-    Cell::known(behind, bytes)
+    Ok(Some(end.saturating_sub(info.log_max.clone()?).max(0) as f64))
 }
 
 fn gone_row(state: &State, broker: &BrokerRef, seen_ms: i64) -> Row {

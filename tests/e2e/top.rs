@@ -1,0 +1,124 @@
+//! `rmq top` against a live cluster: printed, and in a terminal of its own.
+
+use crate::{
+    cluster::Cluster,
+    process::{PATIENCE, RMQ},
+};
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use rustix::process::Signal;
+use std::{
+    io::{Read, Write},
+    num::NonZero,
+    sync::mpsc::{self, Receiver},
+    thread,
+    time::Instant,
+};
+
+#[test]
+fn without_a_terminal_it_prints_and_what_is_not_known_is_null_with_the_reason() {
+    let cluster = Cluster::single();
+    cluster.rmq_with(&["produce", "orders"], &"x\n".repeat(20)).ok();
+    cluster.rmq(&["consume", "orders", "--group", "billing", "-n", "5"]).ok();
+    let table = cluster.rmq(&["top", "-d", "0.2"]).ok();
+    assert!(table.stdout.contains("broker-a:0") && table.stdout.contains("billing"), "{table}");
+    let run = cluster.rmq(&["top", "-n", "2", "-d", "0.2", "-o", "jsonl"]).ok();
+    for picture in run.json_lines() {
+        assert_eq!(picture["brokers"][0]["answered"], true, "{run}");
+        assert_eq!(picture["total"]["in_per_second"], 0.0, "{run}");
+        let groups = picture["groups"].as_array().expect("it is a list");
+        let billing = groups.iter().find(|group| group["name"] == "billing").expect("it has consumed");
+        assert_eq!((billing["lag"].as_i64(), picture["total"]["lag"].as_f64()), (Some(15), Some(15.0)), "{run}");
+    }
+    // It is there and says nothing.
+    cluster.broker.tell(Signal::STOP);
+    let silent = cluster.rmq(&["top", "--once", "-d", "0.2", "-o", "json", "--timeout", "2s"]);
+    cluster.broker.tell(Signal::CONT);
+    let silent = silent.exit(6).says(&["broker-a", &cluster.broker_addr]);
+    let picture = silent.json();
+    assert_eq!(picture["brokers"][0]["answered"], false, "{silent}");
+    assert!(picture["total"]["lag"].is_null() && picture["brokers"][0]["in_per_second"].is_null(), "{silent}");
+    assert!(picture["total"]["unknown"]["lag"].as_str().is_some_and(|why| why.contains("broker-a")), "{silent}");
+    cluster.rmq(&["top", "--once", "--namesrv", "127.0.0.1:1", "--timeout", "1s"]).exit(4).says(&["127.0.0.1:1"]);
+}
+
+/// `rmq top` in a terminal.
+struct Top {
+    child: Box<dyn Child + Send + Sync>,
+    _master: Box<dyn MasterPty + Send>,
+    keys: Box<dyn Write + Send>,
+    drawn: Receiver<Vec<u8>>,
+    screen: vt100::Parser,
+}
+
+impl Top {
+    fn of(cluster: &Cluster) -> Self {
+        let (rows, cols) = (NonZero::new(30).expect("it is not 0"), NonZero::new(100).expect("it is not 0"));
+        let size = PtySize { rows: rows.get(), cols: cols.get(), pixel_width: 0, pixel_height: 0 };
+        let pair = native_pty_system().openpty(size).expect("the system has terminals");
+        let mut command = CommandBuilder::new(RMQ);
+        command.args(["top", "-d", "0.25", "--timeout", "2s", "--namesrv", &cluster.namesrv_addr]);
+        command.env("TERM", "xterm-256color");
+        command.env("LC_ALL", "C.UTF-8");
+        let child = pair.slave.spawn_command(command).expect("it was built");
+        let mut reader = pair.master.try_clone_reader().expect("it is open");
+        let (to, drawn) = mpsc::channel();
+        thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(read @ 1..) = reader.read(&mut bytes) {
+                if to.send(bytes[..read].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        let keys = pair.master.take_writer().expect("nobody has it yet");
+        Self { child, _master: pair.master, keys, drawn, screen: vt100::Parser::new(rows, cols, 0) }
+    }
+
+    fn press(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).expect("it runs");
+    }
+
+    /// Reads until a line has all of `words`.
+    #[track_caller]
+    fn shows(&mut self, words: &[&str]) {
+        let has = |line: &str| words.iter().all(|word| line.contains(word));
+        let deadline = Instant::now() + PATIENCE;
+        while !self.screen.screen().contents().lines().any(has) {
+            match self.drawn.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(bytes) => self.screen.process(&bytes),
+                Err(_) => panic!("no line has {words:?}:\n{}", self.screen.screen().contents()),
+            }
+        }
+    }
+}
+
+impl Drop for Top {
+    fn drop(&mut self) {
+        // It has ended if the test went well.
+        let _ = self.child.kill();
+    }
+}
+
+#[test]
+fn in_a_terminal_a_lag_grows_and_drains_and_a_broker_falls_silent_and_comes_back() {
+    let cluster = Cluster::single();
+    cluster.rmq_with(&["produce", "orders"], &"x\n".repeat(20)).ok();
+    cluster.rmq(&["consume", "orders", "--group", "billing", "-n", "5"]).ok();
+    let mut top = Top::of(&cluster);
+    top.shows(&["broker-a:0", "master", " ok "]);
+    top.press("3");
+    top.shows(&["billing ", " 15 "]);
+    cluster.rmq_with(&["produce", "orders"], &"x\n".repeat(100)).ok();
+    top.shows(&["billing ", " 115 "]);
+    cluster.rmq(&["consume", "orders", "--group", "billing", "-n", "115"]).ok();
+    top.shows(&["billing ", "  0 "]);
+    top.press("\r");
+    top.shows(&["group billing: 0 behind"]);
+    top.press("1");
+    cluster.broker.tell(Signal::STOP);
+    top.shows(&["broker-a:0", "! silent", "?"]);
+    cluster.broker.tell(Signal::CONT);
+    top.shows(&["broker-a:0", " ok "]);
+    top.press("q");
+    assert_eq!(top.child.wait().expect("it was started here").exit_code(), 0);
+}
