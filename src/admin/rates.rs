@@ -116,7 +116,8 @@ fn group_rates(old: Option<&GroupView>, new: &GroupView, step_ms: i64) -> GroupR
     let rate = |of: fn(&crate::snapshot::Progress) -> i64| {
         let pairs = new.topics.iter().filter_map(|(topic, new)| Some((old.topics.get(topic)?, new)));
         let rates = pairs.map(|(old, new)| per_second(i128::from(of(old)), i128::from(of(new)), step_ms));
-        rates.sum::<Known<f64>>()
+        // Nothing adds up to zero, and not to -0 as floating point has it.
+        rates.sum::<Known<f64>>().map(|sum| sum + 0.0)
     };
     GroupRates { put: rate(|progress| progress.end), consumed: rate(|progress| progress.consumed) }
 }
