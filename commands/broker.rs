@@ -3,6 +3,7 @@
 
 mod asked;
 mod config;
+mod drain;
 
 use crate::{
     failure::{Failure, Kind},
@@ -25,6 +26,7 @@ Examples:
 
   rmq broker list                               which brokers run in a cluster
   rmq broker config get broker-a maxMessageSize
+  rmq broker drain broker-a                     producers go elsewhere: before it is stopped
 
 Standard output says `boot success` once it serves. SIGTERM and SIGINT stop it: no new work, flush,
 unregister. NAMESRV_ADDR counts where neither -n nor the file names a name server.")]
@@ -54,6 +56,8 @@ enum What {
     List(asked::List),
     Describe(asked::Describe),
     Config(config::Arguments),
+    Drain(drain::Drain),
+    Undrain(drain::Undrain),
 }
 
 impl Arguments {
@@ -64,6 +68,8 @@ impl Arguments {
             Some(What::List(arguments)) => arguments.shown.style.is_json(),
             Some(What::Describe(arguments)) => arguments.shown.style.is_json(),
             Some(What::Config(arguments)) => arguments.prints_json(),
+            Some(What::Drain(arguments)) => arguments.of.style.is_json(),
+            Some(What::Undrain(arguments)) => arguments.of.style.is_json(),
         }
     }
 }
@@ -115,6 +121,8 @@ pub fn run(mut arguments: Arguments, log_level: Option<log::Level>) -> Result<()
         Some(What::List(arguments)) => reach::run(log_level, asked::list(arguments)),
         Some(What::Describe(arguments)) => reach::run(log_level, asked::describe(arguments)),
         Some(What::Config(arguments)) => reach::run(log_level, config::run(arguments)),
+        Some(What::Drain(arguments)) => reach::run(log_level, drain::drain(arguments)),
+        Some(What::Undrain(arguments)) => reach::run(log_level, drain::undrain(arguments)),
     }
 }
 

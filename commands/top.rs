@@ -42,6 +42,10 @@ pub struct Arguments {
     /// No characters beyond ASCII [default: if the locale is not UTF-8]
     #[arg(long)]
     ascii: bool,
+    /// Take orders (x, or `:` and what to do): reset offsets, drain brokers, resend dead letters, delete. Each shows what it
+    /// would change and is done once the name of what it concerns was typed
+    #[arg(long)]
+    write: bool,
     #[command(flatten)]
     reach: reach::Reach,
 }
@@ -67,11 +71,11 @@ impl Arguments {
 /// Shows it.
 pub fn run(arguments: Arguments, log_level: Option<log::Level>) -> Result<(), Failure> {
     reach::run(log_level, async move {
-        let Arguments { once, count, every, output, ascii, reach } = arguments;
+        let Arguments { once, count, every, output, ascii, write, reach } = arguments;
         let reach = reach.settled().await;
         let mut look = Look::of_environment(|name| std::env::var(name).ok());
         look.ascii |= ascii;
-        let options = Options { names: reach.names(), look, every };
+        let options = Options { names: reach.names(), look, every, write };
         let is_live = !once && count.is_none() && output.is_none() && stdin().is_terminal() && stdout().is_terminal();
         if !is_live {
             return print(&reach, options, count.unwrap_or(1), output.unwrap_or(Output::Table)).await;

@@ -1,6 +1,7 @@
 //! Questions to the cluster and their answers. Each question is asked beside the others; who asks sees to it that none is
 //! asked again before it is answered.
 
+use crate::orders::{self, Order};
 use admin::{
     Admin, Snapshot,
     snapshot::{Known, Unknown},
@@ -47,6 +48,10 @@ pub enum Question {
     DeadLetters,
     /// What no picture tells and alerts rest on.
     Health,
+    /// What an order would change.
+    Plan(Order),
+    /// That it be carried out.
+    Do(Order),
 }
 
 impl Question {
@@ -59,7 +64,8 @@ impl Question {
             Self::Clients | Self::DeadLetters => 10_000,
             // What is stored does not change; new messages are wanted where one looks at the end.
             Self::Messages(spot) if spot.start == Start::End => 0,
-            Self::Messages(_) => i64::MAX,
+            // An order is given once.
+            Self::Messages(_) | Self::Plan(_) | Self::Do(_) => i64::MAX,
         }
     }
 }
@@ -90,6 +96,10 @@ pub enum Answer {
     DeadLetters(Known<DeadLetterGroups>),
     /// To [`Question::Health`].
     Health(Known<HealthDetail>),
+    /// To [`Question::Plan`]: in words.
+    Planned(Order, Known<String>),
+    /// To [`Question::Do`]: what became of it, in words.
+    Done(Order, Known<String>),
 }
 
 impl Answer {
@@ -105,6 +115,8 @@ impl Answer {
             Self::Messages(spot, _) => Question::Messages(spot.clone()),
             Self::DeadLetters(_) => Question::DeadLetters,
             Self::Health(_) => Question::Health,
+            Self::Planned(order, _) => Question::Plan(order.clone()),
+            Self::Done(order, _) => Question::Do(order.clone()),
         }
     }
 }
@@ -151,6 +163,14 @@ impl Feed {
                 }
                 Question::DeadLetters => Answer::DeadLetters(dead_letters::ask(&admin).await),
                 Question::Health => Answer::Health(health::ask(&admin).await),
+                Question::Plan(order) => {
+                    let got = orders::plan(&admin, &order).await;
+                    Answer::Planned(order, got)
+                }
+                Question::Do(order) => {
+                    let got = orders::carry_out(&admin, &order).await;
+                    Answer::Done(order, got)
+                }
             }
         });
     }

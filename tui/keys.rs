@@ -37,6 +37,8 @@ pub enum Action {
     Charts,
     /// The messages of the row.
     Messages,
+    /// Give an order about the row.
+    Order,
     /// Take a filter.
     Filter,
     /// Take the name of a screen.
@@ -123,6 +125,7 @@ pub const BINDINGS: &[Binding] = &[
     binding(&[key('6')], "6", Action::Alerts, "what is wrong, and what mends it", None),
     binding(&[key('e')], "e", Action::Charts, "the totals of the last quarter of an hour", None),
     binding(&[key('m')], "m", Action::Messages, "the messages of the topic or queue", None),
+    binding(&[key('x')], "x", Action::Order, "reset, drain, resend, delete: with --write", None),
     binding(&[key('/')], "/", Action::Filter, "only rows with a word; !word: only those without", Some("filter")),
     binding(&[key(':')], ":", Action::Jump, "go to a screen by its name; Tab completes", Some("go to")),
     binding(&[key('s'), key('>')], "s", Action::SortNext, "sort by the next column; also >", Some("sort")),

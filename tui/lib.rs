@@ -9,6 +9,7 @@ mod history;
 mod keys;
 pub mod live;
 mod look;
+mod orders;
 mod pairs;
 mod report;
 mod screens;
@@ -22,6 +23,7 @@ pub use feed::{
     Spot, Start, TopicDetail,
 };
 pub use look::Look;
+pub use orders::Order;
 pub use report::{json, text};
 pub use screens::draw;
 pub use state::{Effect, Event, State, View};

@@ -28,6 +28,8 @@ pub struct Options {
     pub look: Look,
     /// How often it is asked.
     pub every: Duration,
+    /// Whether orders are taken.
+    pub write: bool,
 }
 
 /// How it ended.
@@ -52,8 +54,9 @@ pub async fn run(admin: Admin, clock: Clock, options: Options) -> io::Result<End
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut feed = Feed::new(admin, clock.clone());
-    let Options { names, look, every } = options;
+    let Options { names, look, every, write } = options;
     let mut state = State::new(names, look, every, (size.width, size.height), clock.now_ms());
+    state.write = write;
     loop {
         let event = tokio::select! {
             _ = ticks.tick() => Event::Tick(clock.now_ms()),
@@ -91,7 +94,7 @@ pub struct Pictures {
 impl Pictures {
     /// Asks nothing yet.
     pub fn new(admin: Admin, clock: Clock, options: Options) -> Self {
-        let Options { names, look, every } = options;
+        let Options { names, look, every, .. } = options;
         let state = State::new(names, look, every, (0, 0), clock.now_ms());
         Self { admin, clock, state }
     }

@@ -137,8 +137,12 @@ impl Canvas<'_> {
         let at = area.right().saturating_sub(sheet::wide(&right) as u16);
         let way: Vec<String> = state.places().iter().map(|place| place.view.name()).collect();
         let left = Rect { width: at.saturating_sub(area.x + 1), ..area };
-        let end =
-            self.write(left, left.x, &format!(" rmq top  {}", way.join(" > ")), style.patch(self.style(Tone::Strong)));
+        let end = self.write(
+            left,
+            left.x,
+            &format!(" rmq top{}  {}", if state.write { " WRITE" } else { "" }, way.join(" > ")),
+            style.patch(self.style(Tone::Strong)),
+        );
         self.write(left, end, &format!("  {}", state.names), style);
         self.write(area, at, &right, style.patch(self.style(tone)));
     }
@@ -227,6 +231,11 @@ impl Canvas<'_> {
     /// Why things are not known: of the picture, else of the row that is chosen.
     fn said(&mut self, area: Rect, sheet: &Sheet, chosen: Option<usize>) {
         let state = self.state;
+        if let Some((order, plan)) = &state.confirming {
+            let text = format!("! {order}: {plan}");
+            self.write(area, area.x + 1, &text, self.style(Tone::Bad));
+            return;
+        }
         let (text, tone) = match (&state.told, &state.trouble) {
             (Some(told), _) => (told.clone(), Tone::Warn),
             (None, Some(why)) => (format!("! no answer: {why}"), Tone::Bad),
@@ -250,7 +259,14 @@ impl Canvas<'_> {
     /// What is being typed, else the keys; gives where the cursor stands.
     fn foot(&mut self, area: Rect) -> Option<Position> {
         if let Some(prompt) = &self.state.prompt {
-            let sign = if prompt.kind == PromptKind::Filter { '/' } else { ':' };
+            let sign = match prompt.kind {
+                PromptKind::Filter => "/".to_owned(),
+                PromptKind::Jump => ":".to_owned(),
+                PromptKind::Confirm => {
+                    let subject = self.state.confirming.as_ref().map_or("", |(order, _)| order.subject());
+                    format!("type {subject} to do it, Esc to leave it > ")
+                }
+            };
             let end = self.write(area, area.x, &format!("{sign}{}", prompt.text), Style::new());
             return Some(Position { x: end.min(area.right() - 1), y: area.y });
         }

@@ -4,6 +4,7 @@ use crate::{
     feed::{Answer, ClientDetail, Clients, DeadLetterGroups, GroupDetail, HealthDetail, Page, Question, TopicDetail},
     history::History,
     look::Look,
+    orders::Order,
     screens,
     sheet::Sheet,
 };
@@ -20,6 +21,7 @@ use std::{
 
 mod acting;
 mod asking;
+mod ordering;
 mod prompt;
 mod view;
 
@@ -159,6 +161,10 @@ pub struct State {
     places: Vec<Place>,
     /// What is being typed.
     pub prompt: Option<Prompt>,
+    /// Whether orders are taken.
+    pub write: bool,
+    /// An order whose plan is shown, and that plan: its subject is being typed.
+    pub confirming: Option<(Order, String)>,
     /// What is to be told until the next key.
     pub told: Option<String>,
     waiting: BTreeSet<Question>,
@@ -195,6 +201,8 @@ impl State {
             health: Heard::of(""),
             places: vec![Place::at(View::Cluster)],
             prompt: None,
+            write: false,
+            confirming: None,
             told: None,
             waiting: BTreeSet::new(),
             asked_ms: None,

@@ -7,10 +7,11 @@
 use crate::{Admin, BrokerRef, Error, QueueRange, Where};
 use client::Queue;
 use protocol::{Command, code::request, reset::ResetOffset};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Where a group is to go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Target {
     /// At the first message there is.
     First,

@@ -52,11 +52,16 @@ struct Top {
 
 impl Top {
     fn of(cluster: &Cluster) -> Self {
+        Self::with(cluster, &[])
+    }
+
+    fn with(cluster: &Cluster, more: &[&str]) -> Self {
         let (rows, cols) = (NonZero::new(30).expect("it is not 0"), NonZero::new(100).expect("it is not 0"));
         let size = PtySize { rows: rows.get(), cols: cols.get(), pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).expect("the system has terminals");
         let mut command = CommandBuilder::new(RMQ);
         command.args(["top", "-d", "0.25", "--timeout", "2s", "--namesrv", &cluster.namesrv_addr]);
+        command.args(more);
         command.env("TERM", "xterm-256color");
         command.env("LC_ALL", "C.UTF-8");
         let child = pair.slave.spawn_command(command).expect("it was built");
@@ -119,6 +124,44 @@ fn in_a_terminal_a_lag_grows_and_drains_and_a_broker_falls_silent_and_comes_back
     top.shows(&["broker-a:0", "! silent", "?"]);
     cluster.broker.tell(Signal::CONT);
     top.shows(&["broker-a:0", " ok "]);
+    top.press("q");
+    assert_eq!(top.child.wait().expect("it was started here").exit_code(), 0);
+}
+
+#[test]
+fn an_order_shows_what_it_changes_and_is_carried_out_once_its_subject_was_typed() {
+    let cluster = Cluster::single();
+    cluster.rmq_with(&["produce", "orders"], &"x\n".repeat(20)).ok();
+    cluster.rmq(&["consume", "orders", "--group", "billing", "-n", "20"]).ok();
+    let mut reader = Top::of(&cluster);
+    reader.shows(&["broker-a:0", " ok "]);
+    reader.press(":drain broker-a\r");
+    reader.shows(&["nothing is changed from here"]);
+    reader.press("q");
+    let mut top = Top::with(&cluster, &["--write"]);
+    top.shows(&["rmq top WRITE"]);
+    top.press("3");
+    top.shows(&["billing ", "  0 "]);
+    top.press("/billing\rxorders first\r");
+    top.shows(&["20 messages again"]);
+    top.shows(&["type billing to do it"]);
+    top.press("nonsense\r");
+    top.shows(&["not done"]);
+    top.shows(&["billing ", "  0 "]);
+    top.press(":reset billing orders first\r");
+    top.shows(&["20 messages again"]);
+    top.press("billing\r");
+    top.shows(&["done: reset"]);
+    top.shows(&["billing ", " 20 "]);
+    top.press(":drain broker-a\r");
+    top.shows(&["told to 1 name servers"]);
+    top.press("broker-a\r");
+    top.shows(&["done: ", "topics of broker-a"]);
+    let route = cluster.rmq(&["topic", "route", "orders", "-o", "json"]).ok().stdout;
+    assert!(route.contains("\"R--\""), "{route}");
+    cluster.rmq(&["broker", "undrain", "broker-a"]).ok();
+    let route = cluster.rmq(&["topic", "route", "orders", "-o", "json"]).ok().stdout;
+    assert!(route.contains("\"RW-\""), "{route}");
     top.press("q");
     assert_eq!(top.child.wait().expect("it was started here").exit_code(), 0);
 }

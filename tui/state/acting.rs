@@ -42,6 +42,7 @@ impl State {
                     None => self.told = Some("this row has no messages to look at".to_owned()),
                 }
             }
+            Action::Order => self.order_for_row(),
             Action::Filter => self.prompt = Some(Prompt::new(PromptKind::Filter, &self.place().filter)),
             Action::Jump => self.prompt = Some(Prompt::new(PromptKind::Jump, "")),
             Action::Open => {

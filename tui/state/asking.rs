@@ -73,6 +73,8 @@ impl State {
             Answer::Messages(spot, got) if self.messages.is_of(&spot.key()) => self.messages.hear(got, now_ms),
             Answer::DeadLetters(got) => self.dead_letters.hear(got, now_ms),
             Answer::Health(got) => self.health.hear(got, now_ms),
+            Answer::Planned(order, got) => self.planned(order, got),
+            Answer::Done(order, got) => self.done(&order, got),
             // Of what is not shown any more.
             Answer::Topic(..) | Answer::Group(..) | Answer::Client(..) | Answer::Messages(..) => {}
         }

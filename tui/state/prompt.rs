@@ -1,6 +1,7 @@
 //! What is typed at the bottom: a filter, or the name of a screen.
 
 use super::{Effect, State, View, view::NAMES};
+use crate::orders::{Order, WORDS};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// What it is for.
@@ -10,6 +11,8 @@ pub enum Kind {
     Filter,
     /// `:`
     Jump,
+    /// The name of what an order concerns.
+    Confirm,
 }
 
 /// What was typed so far.
@@ -36,20 +39,29 @@ impl State {
         let is_plain = key.modifiers.difference(KeyModifiers::SHIFT).is_empty();
         match key.code {
             KeyCode::Esc => {
-                if prompt.kind == Kind::Filter {
-                    self.place_mut().filter.clear();
+                match prompt.kind {
+                    Kind::Filter => self.place_mut().filter.clear(),
+                    Kind::Confirm => self.leave_order(),
+                    Kind::Jump => {}
                 }
                 return Vec::new();
             }
-            KeyCode::Char('c') if !is_plain => return Vec::new(),
+            KeyCode::Char('c') if !is_plain => {
+                self.leave_order();
+                return Vec::new();
+            }
             KeyCode::Char('u') if !is_plain => prompt.text.clear(),
             KeyCode::Enter => {
                 return match prompt.kind {
                     Kind::Filter => Vec::new(),
                     Kind::Jump => self.jump(prompt.text.trim()),
+                    Kind::Confirm => self.confirm(prompt.text.trim()),
                 };
             }
-            KeyCode::Backspace if prompt.text.pop().is_none() => return Vec::new(),
+            KeyCode::Backspace if prompt.text.pop().is_none() => {
+                self.leave_order();
+                return Vec::new();
+            }
             KeyCode::Backspace => {}
             KeyCode::Tab if prompt.kind == Kind::Jump => {
                 if let Some(whole) = self.completed(&prompt.text) {
@@ -73,6 +85,9 @@ impl State {
         }
         if matches!(text, "q" | "quit") {
             return vec![Effect::Quit];
+        }
+        if let Some(order) = Order::parse(text, self.now_ms) {
+            return self.order(order);
         }
         let target = match text.split_once(' ').map(|(word, name)| (word, name.trim())) {
             Some(("topic", name)) => Some(View::Topic(name.to_owned())),
@@ -106,13 +121,20 @@ impl State {
     fn completed(&self, text: &str) -> Option<String> {
         let mut all: Vec<String> = NAMES.iter().map(|(name, _)| (*name).to_owned()).collect();
         match text.split_once(' ') {
-            None => all.extend(WITH_NAME.map(|word| format!("{word} "))),
+            None => {
+                all.extend(WITH_NAME.map(|word| format!("{word} ")));
+                all.extend(WORDS.iter().filter(|_| self.write).map(|word| format!("{word} ")));
+            }
             Some(("topic", _)) => {
                 all.extend(self.topics.last.iter().flat_map(|(names, _)| names).map(|name| format!("topic {name}")));
             }
-            Some(("group", _)) => {
+            Some((word @ ("group" | "reset" | "resend" | "delete-group"), _)) => {
                 let groups = self.groups.as_ref().map(|(snapshot, _)| snapshot.groups().known).unwrap_or_default();
-                all.extend(groups.keys().map(|name| format!("group {name}")));
+                all.extend(groups.keys().map(|name| format!("{word} {name}")));
+            }
+            Some((word @ ("drain" | "undrain"), _)) => {
+                let brokers = self.picture.iter().flat_map(|(snapshot, _)| snapshot.masters());
+                all.extend(brokers.map(|view| format!("{word} {}", view.broker.name)));
             }
             Some(("broker", _)) => {
                 let brokers = self.picture.iter().flat_map(|(snapshot, _)| &snapshot.brokers);
