@@ -38,6 +38,17 @@ pub fn percent(share: f64) -> String {
     format!("{:.0}%", share * 100.0)
 }
 
+/// A short length of time with the unit that fits.
+pub fn millis(ms: f64) -> String {
+    match ms {
+        0.0 => "0ms".to_owned(),
+        ..9.995 => format!("{ms:.2}ms"),
+        9.995..99.95 => format!("{ms:.1}ms"),
+        99.95..9_999.5 => format!("{ms:.0}ms"),
+        _ => span(ms as i64),
+    }
+}
+
 /// A length of time in its two largest units.
 pub fn span(ms: i64) -> String {
     let seconds = ms.max(0) / 1000;
@@ -65,5 +76,7 @@ mod tests {
     fn lengths_of_time_have_two_units() {
         let shown = [-5, 999, 61_000, 3_700_000, 90_000_000].map(span);
         assert_eq!(shown, ["0s", "0s", "1m01s", "1h01m", "1d01h"]);
+        let shown = [0.0, 0.035, 9.99, 12.0, 450.4, 9_999.0, 61_000.0].map(millis);
+        assert_eq!(shown, ["0ms", "0.04ms", "9.99ms", "12.0ms", "450ms", "9999ms", "1m01s"]);
     }
 }

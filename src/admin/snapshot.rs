@@ -3,6 +3,7 @@
 //! Made by one question to a name server, one to each broker (28) and, if groups are wanted, one to each master (317).
 //! What is not known has the reason instead of a value and is never shown as 0. Rates are in `rates`.
 
+pub use crate::broker_info::{BrokerInfo, Checkpoint, DelayLevel, LastSync, SlaveView};
 use crate::{Admin, BrokerRef, Error};
 use base::Clock;
 use futures_util::future::join_all;
@@ -11,7 +12,6 @@ use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
-    str::FromStr,
     sync::Arc,
 };
 
@@ -63,102 +63,6 @@ pub struct BrokerView {
     pub info: Known<BrokerInfo>,
     /// How far its groups have come, by name. Only masters are asked.
     pub groups: Known<BTreeMap<String, GroupView>>,
-}
-
-/// What a broker says of itself. A key that it does not send, or that is no number, is not known.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct BrokerInfo {
-    /// As it calls its version.
-    pub version: Known<String>,
-    /// When it started, ms.
-    pub started_ms: Known<i64>,
-    /// Messages stored since then.
-    pub put: Known<u64>,
-    /// Their bytes.
-    pub put_bytes: Known<u64>,
-    /// Messages given out since then.
-    pub got: Known<u64>,
-    /// Messages stored since the day began.
-    pub put_today: Known<u64>,
-    /// Messages given out since the day began.
-    pub got_today: Known<u64>,
-    /// First offset of its log.
-    pub log_min: Known<i64>,
-    /// End of its log.
-    pub log_max: Known<i64>,
-    /// Bytes that are not yet on its disk; to three digits, as it tells them.
-    pub to_flush: Known<u64>,
-    /// Bytes that no queue has yet.
-    pub to_dispatch: Known<u64>,
-    /// Requests to store that wait.
-    pub send_queue: Known<u64>,
-    /// Share of the log's disk in use, 0 to 1.
-    pub disk: Known<f64>,
-    /// When its oldest message was stored, ms.
-    pub oldest_ms: Known<i64>,
-    /// Why it refuses messages, if it says that it does.
-    pub refusing: Option<String>,
-    /// All of it: name → value.
-    pub all: BTreeMap<String, String>,
-}
-
-impl BrokerInfo {
-    /// Reads what a broker sent (28).
-    pub fn of(all: BTreeMap<String, String>) -> Self {
-        let text = |name: &str| all.get(name).ok_or_else(|| Unknown::because(format!("it does not tell {name}")));
-        let today = |kind: &str| {
-            let now: u64 = number(&all, &format!("msg{kind}TotalTodayNow"))?;
-            let morning = number(&all, &format!("msg{kind}TotalTodayMorning"))?;
-            now.checked_sub(morning).ok_or_else(|| Unknown::because("it has now less than it had when the day began"))
-        };
-        Self {
-            version: text("brokerVersionDesc").cloned(),
-            started_ms: number(&all, "bootTimestamp"),
-            put: number(&all, "putMessageTimesTotal"),
-            put_bytes: number(&all, "putMessageSizeTotal"),
-            // Apache RocketMQ tells it by this name only.
-            got: number(&all, "msgGetTotalTodayNow"),
-            put_today: today("Put"),
-            got_today: today("Get"),
-            log_min: number(&all, "commitLogMinOffset"),
-            log_max: number(&all, "commitLogMaxOffset"),
-            to_flush: text("remainHowManyDataToFlush").and_then(|said| {
-                bytes(said).ok_or_else(|| Unknown::because(format!("remainHowManyDataToFlush {said:?} is no amount")))
-            }),
-            to_dispatch: number(&all, "dispatchBehindBytes"),
-            send_queue: number(&all, "sendThreadPoolQueueSize"),
-            disk: number(&all, "commitLogDiskRatio").and_then(|share: f64| match share {
-                0.0..=1.0 => Ok(share),
-                _ => Err(Unknown::because(format!("it could not measure its disk: commitLogDiskRatio is {share}"))),
-            }),
-            oldest_ms: number(&all, "earliestMessageTimeStamp").and_then(|ms| match ms {
-                0.. => Ok(ms),
-                _ => Err(Unknown::because("it knows no oldest message")),
-            }),
-            refusing: all.get("refusingWrites").cloned(),
-            all,
-        }
-    }
-}
-
-fn number<T: FromStr>(all: &BTreeMap<String, String>, name: &str) -> Known<T> {
-    let said = all.get(name).ok_or_else(|| Unknown::because(format!("it does not tell {name}")))?;
-    said.trim().parse().map_err(|_| Unknown::because(format!("{name} {said:?} is no number")))
-}
-
-/// Reads `512 B`, `1.5 KiB`, `2.0 GB`: the units of Apache RocketMQ, binary and decimal.
-fn bytes(said: &str) -> Option<u64> {
-    let (amount, unit) = said.trim().split_once(' ')?;
-    let amount: f64 = amount.parse().ok().filter(|amount| *amount >= 0.0)?;
-    let (prefix, base) = match unit.strip_suffix("iB") {
-        Some(prefix) => (prefix, 1024.0_f64),
-        None => (unit.strip_suffix('B')?, 1000.0),
-    };
-    let power = match prefix {
-        "" => 0,
-        one => 1 + "KMGTPE".find(one.to_ascii_uppercase().as_str()).filter(|_| one.len() == 1)?,
-    };
-    Some((amount * base.powi(power as i32)) as u64)
 }
 
 /// How far a group has come on a broker, or on all of them.

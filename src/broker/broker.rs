@@ -12,6 +12,7 @@ use crate::{
     filters::Filters,
     follow::{self, Follower},
     groups::Groups,
+    latency::Latencies,
     locks::Locks,
     mirror,
     offsets::Offsets,
@@ -20,6 +21,7 @@ use crate::{
     retention::{self, Retention},
     send::Sends,
     slaves::{self, Slaves},
+    start_error::StartError,
     timer::{self, Timers},
     topics::Topics,
     transaction::{self, Transactions},
@@ -45,40 +47,6 @@ const RATES_PERIOD: Duration = Duration::from_secs(1);
 /// How long connections and tasks may take to end.
 const STOP_DEADLINE: Duration = Duration::from_secs(5);
 
-/// Why a broker cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The store cannot be opened.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// A table cannot be read.
-    #[error("cannot read {file}: {source}; its .bak is no better. Repair or remove it")]
-    Table {
-        /// Its path.
-        file: String,
-        /// What is wrong with it.
-        source: io::Error,
-    },
-    /// The port for slaves cannot be opened.
-    #[error(
-        "cannot listen on {addr} for slaves: {source}; set another listenPort: haListenPort is always the next one above it"
-    )]
-    ListenForSlaves {
-        /// Where.
-        addr: SocketAddr,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A port cannot be opened.
-    #[error("cannot listen on {addr}: {source}; set another listenPort")]
-    Listen {
-        /// Where.
-        addr: SocketAddr,
-        /// What the system said.
-        source: io::Error,
-    },
-}
-
 /// A running broker. Handlers are free functions of it, in the file of their subject.
 pub struct Broker {
     config: ArcSwap<BrokerConfig>,
@@ -98,6 +66,7 @@ pub struct Broker {
     filters: Filters,
     announcer: Announcer,
     rates: Rates,
+    latencies: Latencies,
     counts: Counts,
     retention: Retention,
     follower: Option<Follower>,
@@ -181,6 +150,7 @@ impl Broker {
             filters: Filters::default(),
             announcer: Announcer::new(names.unwrap_or_default()),
             rates: Rates::default(),
+            latencies: Latencies::default(),
             counts: Counts::begin(clock.now_ms(), store.ends()),
             retention: Retention::default(),
             follower: is_slave.then(|| Follower::new(store.clone(), &config)),
@@ -252,7 +222,10 @@ impl Broker {
         let me = self.clone();
         self.tasks.every("note rates", RATES_PERIOD, move || me.rates.note(&me.store.stats(), me.clock.now_ms()));
         let me = self.clone();
-        self.tasks.every("note counts", counts::PERIOD, move || counts::note(&me));
+        self.tasks.every("note counts", counts::PERIOD, move || {
+            counts::note(&me);
+            me.latencies.note();
+        });
         let (me, shutdown) = (self.clone(), self.tasks.shutdown().clone());
         self.tasks.spawn("retention", retention::run(me, shutdown));
         let me = self.clone();
@@ -368,9 +341,11 @@ impl Broker {
         self.store_host
     }
 
-    /// A buffer for the sends of one read.
+    /// A buffer for the sends of a read that is just done.
     pub fn sends(&self) -> Sends {
-        self.spare_sends.lock().pop().unwrap_or_else(|| Sends::new(&self.store))
+        let mut sends = self.spare_sends.lock().pop().unwrap_or_else(|| Sends::new(&self.store));
+        sends.begin();
+        sends
     }
 
     /// Gives such a buffer back.
@@ -449,6 +424,11 @@ impl Broker {
     /// Messages per second.
     pub fn rates(&self) -> &Rates {
         &self.rates
+    }
+
+    /// How long sends take.
+    pub fn latencies(&self) -> &Latencies {
+        &self.latencies
     }
 
     /// What is counted of topics and groups.

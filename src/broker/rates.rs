@@ -88,6 +88,7 @@ mod tests {
             pulls_found: 0,
             pulls_missed: 0,
             pulled_messages: 0,
+            slowest_pull_us: 0,
             refusing: None,
         }
     }

@@ -14,7 +14,7 @@ use protocol::{
     topic::{self, TopicConfig, perm},
 };
 use remoting::{Answers, Peer, Receipt};
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Instant};
 use store::{AppendBatch, MessageStore, Placed, StoreError};
 
 /// A batch buffer larger than this is not kept for the next read.
@@ -25,6 +25,8 @@ pub struct Sends {
     records: AppendBatch,
     waiting: Vec<Waiting>,
     placed: Vec<Placed>,
+    /// When they were read.
+    begun: Instant,
 }
 
 /// One send whose records are in the batch.
@@ -44,7 +46,12 @@ struct Waiting {
 impl Sends {
     /// Nothing collected yet.
     pub fn new(store: &MessageStore) -> Self {
-        Self { records: store.batch(), waiting: Vec::new(), placed: Vec::new() }
+        Self { records: store.batch(), waiting: Vec::new(), placed: Vec::new(), begun: Instant::now() }
+    }
+
+    /// They have just been read.
+    pub fn begin(&mut self) {
+        self.begun = Instant::now();
     }
 
     /// Whether its buffers are small enough to be kept for another read.
@@ -159,7 +166,7 @@ impl Sends {
             tracing::error!(%error, messages = records - self.placed.len(), "cannot store messages");
         }
         let mut placed = self.placed.iter();
-        let mut safe_later = Vec::new();
+        let (begun, mut answered, mut safe_later) = (self.begun, 0, Vec::new());
         for send in self.waiting.drain(..) {
             let records = placed.as_slice().get(..send.records);
             let Some(records) = records else {
@@ -167,6 +174,7 @@ impl Sends {
                 placed = [].iter();
                 let refusal = appended.as_ref().err().map_or_else(not_stored, refusal_of);
                 answers.now(send.receipt, with_region(broker, refusal.answer()));
+                answered += 1;
                 continue;
             };
             placed = placed.as_slice()[send.records..].iter();
@@ -177,21 +185,27 @@ impl Sends {
                     let (broker, end) = (broker.clone(), end_of(records));
                     answers.later(send.receipt, async move {
                         broker.announcer().known(ticket).await;
-                        Some(if waits {
-                            safety::reached(&broker, end).await.answer_send(&broker, answer)
-                        } else {
-                            answer
-                        })
+                        let answer = match waits {
+                            true => safety::reached(&broker, end).await.answer_send(&broker, answer),
+                            false => answer,
+                        };
+                        broker.latencies().count(1, begun.elapsed());
+                        Some(answer)
                     });
                 }
                 None if waits => safe_later.push((send.receipt, answer)),
-                None => answers.now(send.receipt, answer),
+                None => {
+                    answers.now(send.receipt, answer);
+                    answered += 1;
+                }
             }
         }
+        broker.latencies().count(answered, begun.elapsed());
         if !safe_later.is_empty() {
             let (broker, end) = (broker.clone(), end_of(&self.placed));
             answers.later_together(async move {
                 let safety = safety::reached(&broker, end).await;
+                broker.latencies().count(safe_later.len(), begun.elapsed());
                 let answers = safe_later.into_iter();
                 answers.map(|(receipt, answer)| (receipt, safety.answer_send(&broker, answer))).collect()
             });

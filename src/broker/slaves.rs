@@ -4,11 +4,7 @@
 //! slave, and nothing asks for it. What goes over a connection is [`replication::Master`]'s; here is decided who gets one:
 //! this machine, the brokers that the name servers know under this broker's name, and `haAllowedAddresses`.
 
-use crate::{
-    broker::{Broker, StartError},
-    config::BrokerConfig,
-    networks::Networks,
-};
+use crate::{broker::Broker, config::BrokerConfig, networks::Networks, start_error::StartError};
 use base::{Clock, Tasks};
 use parking_lot::RwLock;
 use remoting::server;

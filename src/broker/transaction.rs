@@ -23,11 +23,14 @@ use protocol::{
     properties,
     record::{self, Entry, Record},
 };
-use std::{net::SocketAddr, sync::atomic::AtomicUsize};
+use std::{net::SocketAddr, sync::atomic::AtomicUsize, time::Duration};
 use store::MessageStore;
 
 /// The group whose offsets say how far half messages and notes are done with.
 pub const GROUP: &str = "CID_RMQ_SYS_TRANS";
+
+/// Who only wants to know how many transactions there are does not wait longer for one that is being ended.
+const PATIENCE: Duration = Duration::from_millis(10);
 
 /// The transactions that have not ended.
 pub struct Transactions {
@@ -54,6 +57,13 @@ impl Transactions {
     /// How often it was seen to it that producers are asked, since the start.
     pub fn rounds(&self) -> &Watermark {
         &self.rounds
+    }
+
+    /// How many half messages wait for the end of their transaction; `None` while the end of one takes long.
+    pub fn waiting(&self, store: &MessageStore) -> Option<usize> {
+        let mut pending = self.pending.try_lock_for(PATIENCE)?;
+        pending.see(store);
+        Some(pending.count())
     }
 
     fn pending(&self) -> MutexGuard<'_, Pending> {

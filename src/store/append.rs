@@ -254,6 +254,7 @@ impl Appender {
         self.wipe()?;
         batch.resolve(parts);
         let store_ms = parts.clock.now_ms();
+        parts.appending_since_ms.store(store_ms, Ordering::Relaxed);
         while placed.len() < batch.items.len() {
             let first = placed.len();
             let file = self.file_for(parts, batch.items[first].record.len())?;

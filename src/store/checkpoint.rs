@@ -91,6 +91,9 @@ pub(crate) fn decode(sector: &[u8; SECTOR]) -> (Times, Option<Marks>) {
     (older, (told == again).then_some(marks))
 }
 
+/// What the file says: times, and marks if there are any.
+pub(crate) type Saved = (Times, Option<Marks>);
+
 /// The file, and what it will hold after the next save.
 #[derive(Debug)]
 pub(crate) struct Checkpoint {
@@ -105,6 +108,8 @@ struct State {
     times: Times,
     /// `None` as long as nothing sure is known.
     marks: Option<Marks>,
+    /// What the file holds.
+    saved: Saved,
 }
 
 impl Checkpoint {
@@ -114,7 +119,7 @@ impl Checkpoint {
         let mut sector = [0; SECTOR];
         file.read_at(0, &mut sector)?;
         let (times, marks) = decode(&sector);
-        Ok(Self { file, state: Mutex::new(State { times, marks }), saved: Mutex::new(sector) })
+        Ok(Self { file, state: Mutex::new(State { times, marks, saved: (times, marks) }), saved: Mutex::new(sector) })
     }
 
     /// The times as last changed.
@@ -125,6 +130,11 @@ impl Checkpoint {
     /// The marks as last changed; `None` if nothing sure is known.
     pub fn marks(&self) -> Option<Marks> {
         self.state.lock().marks
+    }
+
+    /// What the file holds. Does not wait for one that is being written.
+    pub fn saved(&self) -> Saved {
+        self.state.lock().saved
     }
 
     /// Changes the times in memory; a time never moves back.
@@ -151,7 +161,7 @@ impl Checkpoint {
     pub fn save(&self) -> Result<(), StoreError> {
         let mut saved = self.saved.lock();
         let mut sector = *saved;
-        {
+        let saving = {
             let state = self.state.lock();
             let Times { log_ms, queues_ms, index_ms } = state.times;
             let times = [log_ms, queues_ms, index_ms].map(i64::to_be_bytes).concat();
@@ -164,11 +174,13 @@ impl Checkpoint {
                 let crc = crc(&sector);
                 sector[CRC_AT..CRC_AT + 4].copy_from_slice(&crc.to_be_bytes());
             }
-        }
+            (state.times, state.marks)
+        };
         if sector != *saved {
             self.file.write_at(0, &sector)?;
             self.file.sync()?;
             *saved = sector;
+            self.state.lock().saved = saving;
         }
         Ok(())
     }

@@ -164,6 +164,14 @@ impl CommitLog {
         hashes.contains(&hash)
     }
 
+    /// When the record at `offset` was stored, ms; `None` if none starts there.
+    pub fn store_ms_at(&self, offset: u64) -> Option<i64> {
+        let file = self.file_at(offset)?;
+        let at = offset - file.start();
+        let size = file.readable(at, 4).then(|| stated_size(&file.slice(at, 4)?)).flatten()?;
+        self.with_record(offset as i64, u32::try_from(size).ok()?, |record| record.store_ms())
+    }
+
     /// Passes the record of `size` bytes at `offset` to `use_it`; `None` if there is no such record.
     pub fn with_record<T>(&self, offset: i64, size: u32, use_it: impl FnOnce(&RecordView<'_>) -> T) -> Option<T> {
         let start = u64::try_from(offset).ok()?;

@@ -3,7 +3,7 @@
 //! A flush covers everything appended before it began, so any number of waiters cost one sync.
 
 use crate::{
-    FlushDiskType, StoreError,
+    FlushDiskType, LastFlush, StoreError,
     checkpoint::{Marks, Times},
     parts::Parts,
 };
@@ -76,6 +76,7 @@ impl Parts {
         if self.health.log_failed() {
             return self.health.check();
         }
+        let (begun_ms, begun) = (self.clock.now_ms(), Instant::now());
         // In this order, so that the time belongs to a record that is written.
         let log_ms = self.last_store_ms.load(Ordering::Acquire);
         let (from, to) = (self.log.flushed.get(), self.log.written.get());
@@ -85,11 +86,14 @@ impl Parts {
                 self.health.log_unsynced(&error);
                 return Err(error);
             }
+            let took_us = begun.elapsed().as_micros() as u64;
+            *self.last_flush.lock() = Some(LastFlush { at_ms: self.clock.now_ms(), took_us });
             // Who waits for the disk is told last: what it tells others can then be read.
             self.unshown.lock().synced(to);
             self.log.flushed.advance(to);
             self.checkpoint.mark_synced(to);
         }
+        self.flush_begun_ms.store(begun_ms, Ordering::Release);
         self.checkpoint.note(Times { log_ms, ..Times::default() });
         Ok(())
     }

@@ -17,6 +17,7 @@ mod error;
 mod fanout;
 mod find;
 mod flush;
+mod flush_state;
 mod health;
 mod index;
 mod index_file;
@@ -45,6 +46,7 @@ pub use disk_space::{DiskUse, FullDisk};
 pub use error::StoreError;
 pub use fanout::{SCHEDULE_TOPIC, tag_hash};
 pub use find::Found;
+pub use flush_state::{FlushState, LastFlush, SavedCheckpoint};
 pub use offline::{
     CheckpointTimes, Damage, Dumped, FileRow, Finding, Listing, Offline, QueueRow, RepairStep, Repaired, Selection,
     Severity, State, TableRow, Verdict, VerifyRules,

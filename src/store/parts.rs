@@ -1,8 +1,8 @@
 //! The parts of an open store, as its door and its two threads share them.
 
 use crate::{
-    ConsumeQueue, StoreConfig, append::Appender, checkpoint::Checkpoint, commit_log::CommitLog, deleted::Deleted,
-    flush::Signal, health::Health, index::Index, queue_table::QueueTable,
+    ConsumeQueue, LastFlush, StoreConfig, append::Appender, checkpoint::Checkpoint, commit_log::CommitLog,
+    deleted::Deleted, flush::Signal, health::Health, index::Index, queue_table::QueueTable,
 };
 use base::Clock;
 use parking_lot::Mutex;
@@ -30,6 +30,12 @@ pub(crate) struct Parts {
     pub appender: Mutex<Appender>,
     /// Store time of the last record whose queue entry and keys are noted.
     pub last_store_ms: AtomicI64,
+    /// When the append began that holds the append lock, ms; 0 if none does.
+    pub appending_since_ms: AtomicI64,
+    /// When the last flush of the log began, ms; when the store was opened, if there was none.
+    pub flush_begun_ms: AtomicI64,
+    /// The last one that had something to flush.
+    pub last_flush: Mutex<Option<LastFlush>>,
     pub log_flush: Signal,
     pub queue_flush: Signal,
     /// With a synchronous flush: ends of queues that wait for the disk.
@@ -79,4 +85,6 @@ pub(crate) struct Counters {
     pub pulls_found: AtomicU64,
     pub pulls_missed: AtomicU64,
     pub pulled_messages: AtomicU64,
+    /// The pull that took longest, µs.
+    pub slowest_pull_us: AtomicU64,
 }

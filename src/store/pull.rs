@@ -4,7 +4,10 @@
 
 use crate::{ConsumeQueue, MessageStore, QueueEntry, commit_log::CommitLog, mapped_file::LogFile, parts::Parts};
 use bytes::Bytes;
-use std::sync::{Arc, LazyLock, atomic::Ordering};
+use std::{
+    sync::{Arc, LazyLock, atomic::Ordering},
+    time::Instant,
+};
 
 /// Queue entries one pull looks at, at least.
 const LOOKED_AT: usize = 800;
@@ -94,7 +97,7 @@ impl MessageStore {
     /// Messages of a queue from an offset on, as many as `spec` and the configured limits allow. `filter` sees each
     /// candidate's queue entry and record, and says whether it is wanted; it need not touch the record.
     pub fn pull(&self, spec: &PullSpec<'_>, filter: impl FnMut(&QueueEntry, &Bytes) -> bool) -> Pulled {
-        let parts = self.parts();
+        let (parts, begun) = (self.parts(), Instant::now());
         let pulled = match parts.queues.get(spec.topic, spec.queue_id) {
             Some(queue) => from_queue(parts, &queue, spec, filter),
             None => Pulled::none(PullStatus::NoSuchQueue, 0, 0, 0),
@@ -103,6 +106,10 @@ impl MessageStore {
         let counter = if found { &parts.counters.pulls_found } else { &parts.counters.pulls_missed };
         counter.fetch_add(1, Ordering::Relaxed);
         parts.counters.pulled_messages.fetch_add(pulled.message_count as u64, Ordering::Relaxed);
+        let (slowest, took) = (&parts.counters.slowest_pull_us, begun.elapsed().as_micros() as u64);
+        if took > slowest.load(Ordering::Relaxed) {
+            slowest.fetch_max(took, Ordering::Relaxed);
+        }
         pulled
     }
 }

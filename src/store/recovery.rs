@@ -141,6 +141,9 @@ pub(crate) fn open(config: StoreConfig, clock: Clock, lock: &StoreLock) -> Resul
     let parts = Parts {
         appender: Mutex::new(Appender::new(end, last_record, log.file_at(end))),
         last_store_ms: AtomicI64::new(0),
+        appending_since_ms: AtomicI64::new(0),
+        flush_begun_ms: AtomicI64::new(clock.now_ms()),
+        last_flush: Mutex::default(),
         log_flush: Signal::default(),
         queue_flush: Signal::default(),
         unshown: Mutex::default(),

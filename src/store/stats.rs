@@ -37,6 +37,8 @@ pub struct StoreStats {
     pub pulls_missed: u64,
     /// Messages pulled.
     pub pulled_messages: u64,
+    /// How long the slowest pull took, µs.
+    pub slowest_pull_us: u64,
     /// Places of the log where a reader met damage.
     pub damaged_records: u64,
     /// Why messages are refused at present.
@@ -70,6 +72,7 @@ impl MessageStore {
             pulls_found: count(&parts.counters.pulls_found),
             pulls_missed: count(&parts.counters.pulls_missed),
             pulled_messages: count(&parts.counters.pulled_messages),
+            slowest_pull_us: count(&parts.counters.slowest_pull_us),
             damaged_records: parts.log.damage.count(),
             refusing: parts.health.reason(),
         }

@@ -71,7 +71,10 @@ impl MessageStore {
         placed.clear();
         let result = {
             let mut appender = self.parts.appender.lock();
-            if appender.closed { Err(StoreError::Closed) } else { appender.append(&self.parts, batch, placed) }
+            let result =
+                if appender.closed { Err(StoreError::Closed) } else { appender.append(&self.parts, batch, placed) };
+            self.parts.appending_since_ms.store(0, Ordering::Relaxed);
+            result
         };
         batch.clear();
         if result.is_err() {
@@ -93,10 +96,12 @@ impl MessageStore {
     /// disk says. Nothing of `bytes` is kept then. What comes before something wrong is kept, and is no error.
     pub fn append_copied(&self, at: u64, bytes: &[u8]) -> Result<usize, StoreError> {
         let mut appender = self.parts.appender.lock();
+        self.parts.appending_since_ms.store(self.parts.clock.now_ms(), Ordering::Relaxed);
         let taken = match appender.closed {
             true => Err(StoreError::Closed),
             false => appender.append_copied(&self.parts, at, bytes),
         };
+        self.parts.appending_since_ms.store(0, Ordering::Relaxed);
         if taken.is_err() {
             self.parts.counters.put_failures.fetch_add(1, Ordering::Relaxed);
         }

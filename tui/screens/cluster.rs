@@ -2,7 +2,7 @@
 
 use super::groups;
 use crate::{
-    figures::{bytes, count, percent, span},
+    figures::{bytes, count, millis, percent, span},
     history::Sample,
     look::Tone,
     sheet::{Cell, Row, Sheet},
@@ -61,18 +61,19 @@ pub fn totals(state: &State) -> [TotalShown; 4] {
 pub fn brokers(state: &State) -> Sheet {
     let columns = [
         ("BROKER", false, 0),
-        ("ROLE", false, 5),
+        ("ROLE", false, 7),
         ("STATE", false, 0),
         ("IN/S", true, 0),
         ("OUT/S", true, 0),
+        ("PUT P99", true, 3),
         ("LAG BYTES", true, 2),
-        ("TO FLUSH", true, 3),
-        ("DISPATCH", true, 4),
+        ("TO FLUSH", true, 5),
+        ("DISPATCH", true, 6),
         ("DISK", true, 1),
-        ("SENDQ", true, 9),
-        ("UP", true, 6),
-        ("VERSION", false, 7),
-        ("ADDRESS", false, 8),
+        ("SENDQ", true, 4),
+        ("UP", true, 8),
+        ("VERSION", false, 9),
+        ("ADDRESS", false, 10),
     ];
     let Some((snapshot, rates)) = &state.picture else {
         return Sheet::new("brokers", &columns, state.nothing_yet().to_string());
@@ -123,6 +124,7 @@ fn broker_row(state: &State, snapshot: &Snapshot, view: &BrokerView, rates: Opti
             status,
             Cell::known(rate(|rates| &rates.put), count),
             Cell::known(rate(|rates| &rates.got), count),
+            Cell::known(info(|info| info.put_p99_ms.clone()), millis),
             match behind(snapshot, view) {
                 Ok(Some(behind)) => Cell::number(behind, bytes),
                 Ok(None) => Cell::none(),
@@ -203,7 +205,7 @@ fn gone_row(state: &State, broker: &BrokerRef, seen_ms: i64) -> Row {
         Cell::text(role(broker)),
         Cell::text("! gone").tone_if(true, Tone::Bad),
     ];
-    cells.extend((0..9).map(|_| Cell::unknown(why.clone())));
+    cells.extend((0..10).map(|_| Cell::unknown(why.clone())));
     cells.push(Cell::text(broker.addr.clone()));
     let note = Some(why.to_string());
     Row { key: key(broker), cells, note, ..Row::default() }

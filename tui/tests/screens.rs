@@ -99,6 +99,16 @@ fn a_broker() {
 }
 
 #[test]
+fn all_of_a_broker_of_rmq_and_of_one_that_tells_no_more_than_apache_does() {
+    for (name, row) in [("broker-of-rmq", ""), ("broker-of-apache", "jj")] {
+        let mut state = seen(ALL, (100, 75));
+        press(&mut state, row);
+        key(&mut state, KeyCode::Enter);
+        hold(name, &state);
+    }
+}
+
+#[test]
 fn the_help() {
     hold_at_every_width("help", |state| drop(press(state, "?")));
 }

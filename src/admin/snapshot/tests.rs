@@ -59,43 +59,6 @@ fn consumed(rates: &Rates) -> Result<f64, String> {
 }
 
 #[test]
-fn what_a_broker_does_not_tell_is_unknown_with_the_reason() {
-    let told = [
-        ("brokerVersionDesc", "V4_9_8"),
-        ("putMessageTimesTotal", "many"),
-        ("commitLogDiskRatio", "-1.0"),
-        ("remainHowManyDataToFlush", "1.5 KiB"),
-        ("earliestMessageTimeStamp", "-1"),
-        ("msgPutTotalTodayMorning", "9"),
-        ("msgPutTotalTodayNow", "4"),
-    ];
-    let info = BrokerInfo::of(told.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
-    assert_eq!((info.version.as_deref(), &info.to_flush), (Ok("V4_9_8"), &Ok(1536)));
-    let why = |unknown: Unknown| unknown.to_string();
-    assert_eq!(info.put.map_err(why).unwrap_err(), "putMessageTimesTotal \"many\" is no number");
-    assert_eq!(info.log_max.map_err(why).unwrap_err(), "it does not tell commitLogMaxOffset");
-    assert!(info.disk.map_err(why).unwrap_err().contains("could not measure"));
-    assert_eq!(info.oldest_ms.map_err(why).unwrap_err(), "it knows no oldest message");
-    assert!(info.put_today.map_err(why).unwrap_err().contains("less"));
-    assert_eq!((info.refusing, info.got_today.is_err()), (None, true));
-    for (said, read) in [
-        ("0 B", Some(0)),
-        ("1023 B", Some(1023)),
-        ("2.0 GiB", Some(2 << 30)),
-        ("1.5 kB", Some(1500)),
-        ("", None),
-        ("5", None),
-        ("5 XB", None),
-        ("5 KMB", None),
-        ("-1 B", None),
-        ("NaN B", None),
-        ("1e300 EiB", Some(u64::MAX)),
-    ] {
-        assert_eq!(bytes(said), read, "{said}");
-    }
-}
-
-#[test]
 fn groups_are_summed_over_masters_and_what_lacks_is_told() {
     let info = names(&[("a", &[0, 1]), ("b", &[0]), ("c", &[1]), ("d", &[0])]);
     let mut away = view("d", 0, 1000, 0, (0, 0));

@@ -89,6 +89,11 @@ impl Pending {
         *self.moved.get(&index).unwrap_or(&index) >= self.seen
     }
 
+    /// How many wait, as far as they are seen.
+    pub fn count(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// All that wait.
     pub fn all(&self) -> Vec<At> {
         self.waiting.iter().map(|(&index, half)| At { index, physical: half.physical }).collect()

@@ -38,12 +38,41 @@ fn told(name: &str, id: i64, at: i64) -> BrokerInfo {
         ("remainHowManyDataToFlush", "12.5 KiB".to_owned()),
         ("dispatchBehindBytes", "0".to_owned()),
         ("sendThreadPoolQueueSize", "3".to_owned()),
+        ("sendThreadPoolQueueHeadWaitTimeMills", "12".to_owned()),
+        ("pageCacheLockTimeMills", "0".to_owned()),
+        ("putLatency99", "4.25".to_owned()),
+        ("putMessageDistributeTime", "[<=0ms]:0 [0~10ms]:7 ".to_owned()),
         ("commitLogDiskRatio", if name == "broker-a" { "0.42" } else { "0.91" }.to_owned()),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into();
     if name == "broker-a" && id == 0 {
-        all.push(("haSlaveBehindBytes_10.0.0.2:40000".into(), "4096".into()));
+        // This one is a broker of rmq; the others tell what one of Apache RocketMQ does.
+        all.extend(
+            [
+                ("commitLogFlushedOffset", (put * 600 - 12_800).to_string()),
+                ("commitLogUnflushedMillis", "180".to_owned()),
+                ("flushDiskType", "ASYNC_FLUSH".to_owned()),
+                ("commitLogLastFlushTimestamp", (BEGIN + at * 1000 - 320).to_string()),
+                ("commitLogLastFlushMicros", "1450".to_owned()),
+                ("checkpointLogTimestamp", (BEGIN + at * 1000 - 9_000).to_string()),
+                ("checkpointQueuesTimestamp", (BEGIN + at * 1000 - 42_000).to_string()),
+                ("checkpointSettledOffset", (put * 600 - 31_000_000).to_string()),
+                ("transactionsPending", "2".to_owned()),
+                ("timerCongestNum", "41".to_owned()),
+                ("scheduleMessageOffset_1", "90,90".to_owned()),
+                ("scheduleMessageOffset_3", "120,500".to_owned()),
+                ("scheduleMessageOffset_18", "0,7".to_owned()),
+                ("residentMemoryBytes", (41 << 20).to_string()),
+                ("anonymousMemoryBytes", (9 << 20).to_string()),
+                ("haSlaves", "2".to_owned()),
+                ("haSlaveSince_10.0.0.2:40000", (BEGIN - 60_000).to_string()),
+                ("haSlaveAckOffset_10.0.0.2:40000", (put * 600 - 4096).to_string()),
+                ("haSlaveBehindBytes_10.0.0.2:40000", "4096".to_owned()),
+                ("haSlaveSince_10.0.0.3:40001", (BEGIN - 1_000).to_string()),
+            ]
+            .map(|(name, value)| (name.to_owned(), value)),
+        );
     }
     if name == "broker-b" && id == 0 {
         all.push(("refusingWrites".into(), "the disk of /data/commitlog is used to 91 %".into()));
