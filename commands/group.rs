@@ -6,7 +6,6 @@ mod lag;
 mod list;
 
 use crate::{failure::Failure, log, reach};
-use protocol::topic::is_system_group;
 
 /// List groups, show what they are and how far they have come, and delete them
 #[derive(Debug, clap::Args)]
@@ -47,21 +46,4 @@ pub fn run(arguments: Arguments, log_level: Option<log::Level>) -> Result<(), Fa
             What::Delete(arguments) => delete::delete(arguments).await,
         }
     })
-}
-
-/// Groups that every broker has for clients and tools, whether anybody uses them or not.
-/// Source: `SubscriptionGroupManager` of Apache RocketMQ.
-const OF_TOOLS: [&str; 7] = [
-    "TOOLS_CONSUMER",
-    "FILTERSRV_CONSUMER",
-    "SELF_TEST_C_GROUP",
-    "CID_ONSAPI_OWNER",
-    "CID_ONSAPI_PERMISSION",
-    "CID_ONSAPI_PULL",
-    "CID_ONS-HTTP-PROXY",
-];
-
-/// Whether people did not make the group.
-pub fn is_of_system(group: &str) -> bool {
-    is_system_group(group) || OF_TOOLS.contains(&group)
 }

@@ -2801,7 +2801,7 @@ _rmq() {
             return 0
             ;;
         rmq__subcmd__group__subcmd__list)
-            opts="-a -o -w -n -h --all --output --watch --every --namesrv --timeout --log-level --help"
+            opts="-a -o -w -n -h --all --system --output --watch --every --namesrv --timeout --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4811,7 +4811,7 @@ _rmq() {
             return 0
             ;;
         rmq__subcmd__topic__subcmd__list)
-            opts="-a -o -w -n -h --all --output --watch --every --namesrv --timeout --log-level --help"
+            opts="-a -o -w -n -h --system --all --output --watch --every --namesrv --timeout --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

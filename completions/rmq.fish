@@ -338,7 +338,7 @@ complete -c rmq -n "__fish_rmq_using_subcommand topic; and __fish_seen_subcomman
 complete -c rmq -n "__fish_rmq_using_subcommand topic; and __fish_seen_subcommand_from list" -s n -l namesrv -d 'Name servers [default: of the cluster that `rmq cluster up` runs, else 127.0.0.1:9876]' -r
 complete -c rmq -n "__fish_rmq_using_subcommand topic; and __fish_seen_subcommand_from list" -l timeout -d 'How long to try before giving up' -r
 complete -c rmq -n "__fish_rmq_using_subcommand topic; and __fish_seen_subcommand_from list" -l log-level -d 'What to log on standard error: error, warn, info, debug, trace, or a list such as `info,broker=debug`' -r
-complete -c rmq -n "__fish_rmq_using_subcommand topic; and __fish_seen_subcommand_from list" -s a -l all -d 'Also those of the system, of retries and of dead letters'
+complete -c rmq -n "__fish_rmq_using_subcommand topic; and __fish_seen_subcommand_from list" -s a -l all -l system -d 'Also those of the system, of retries and of dead letters'
 complete -c rmq -n "__fish_rmq_using_subcommand topic; and __fish_seen_subcommand_from list" -s w -l watch -d 'Show it again whenever it changes, until Ctrl-C; JSON is then one line each'
 complete -c rmq -n "__fish_rmq_using_subcommand topic; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rmq -n "__fish_rmq_using_subcommand topic; and __fish_seen_subcommand_from describe" -s o -l output -d 'How to print' -r -f -a "table\t'Columns, for people'
@@ -436,7 +436,7 @@ complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcomman
 complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from list" -s n -l namesrv -d 'Name servers [default: of the cluster that `rmq cluster up` runs, else 127.0.0.1:9876]' -r
 complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from list" -l timeout -d 'How long to try before giving up' -r
 complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from list" -l log-level -d 'What to log on standard error: error, warn, info, debug, trace, or a list such as `info,broker=debug`' -r
-complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from list" -s a -l all -d 'Also those that every broker has for clients and tools'
+complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from list" -s a -l system -l all -d 'Also those that every broker has for clients and tools'
 complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from list" -s w -l watch -d 'Show it again whenever it changes, until Ctrl-C; JSON is then one line each'
 complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from describe" -s o -l output -d 'How to print' -r -f -a "table\t'Columns, for people'

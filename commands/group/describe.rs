@@ -1,6 +1,5 @@
 //! `rmq group describe`: how brokers treat a group, who is in it, what it reads and how far it has come.
 
-use super::is_of_system;
 use crate::{
     answer::{Answer, Column, column, wide},
     failure::Failure,
@@ -10,7 +9,10 @@ use crate::{
     when,
 };
 use admin::{Admin, Where};
-use protocol::{connections::ConsumerConnections, topic::GroupConfig};
+use protocol::{
+    connections::ConsumerConnections,
+    topic::{GroupConfig, is_system_group},
+};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -76,7 +78,7 @@ async fn ask(admin: &Admin, group: &str) -> Result<Answer, Failure> {
     };
     let mut about = json!({
         "group": group,
-        "kind": if is_of_system(group) { "system" } else { "normal" },
+        "kind": if is_system_group(group) { "system" } else { "normal" },
         "brokers": configs.iter().map(|(broker, _)| *broker).collect::<Vec<_>>(),
         "retry_max_times": each(|config| config.retry_max_times.into()),
         "retry_queues": each(|config| config.retry_queue_nums.into()),

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// Also those of the system, of retries and of dead letters
-    #[arg(short, long)]
+    #[arg(short, long, visible_alias = "system")]
     all: bool,
     #[command(flatten)]
     pub(super) shown: Shown,

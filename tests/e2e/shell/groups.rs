@@ -21,12 +21,12 @@ fn groups_are_listed_with_their_lag_in_every_form() {
     let table = list("table");
     let row = table.lines()[1].split_whitespace().collect::<Vec<_>>();
     assert_eq!(row[..4], ["g", "1", "2", "3"], "{table}");
-    assert!(table.stderr.contains("more with --all"), "{table}");
+    assert!(table.stderr.contains("more with --system"), "{table}");
     assert!(list("wide").lines()[0].contains("RETRIES"));
     let csv = list("csv");
     assert!(csv.lines()[0].starts_with("group,topics,queues,lag,") && csv.lines()[1].starts_with("g,1,2,3,"), "{csv}");
     assert!(list("yaml").stdout.starts_with("- group: g\n"));
-    let all = cluster.rmq(&["group", "list", "--all", "-o", "name"]).ok();
+    let all = cluster.rmq(&["group", "list", "--system", "-o", "name"]).ok();
     assert!(all.lines().contains(&"TOOLS_CONSUMER"), "{all}");
 }
 
