@@ -1,13 +1,14 @@
-//! `rmq group`: which consumer groups there are, how far they have come, and deleting them.
+//! `rmq group`: which consumer groups there are, how far they have come, creating, changing and deleting them.
 
 mod delete;
 mod describe;
 mod lag;
 mod list;
+mod write;
 
 use crate::{failure::Failure, log, reach};
 
-/// List groups, show what they are and how far they have come, and delete them
+/// List groups, show what they are and how far they have come, create, change and delete them
 #[derive(Debug, clap::Args)]
 #[command(arg_required_else_help = true)]
 pub struct Arguments {
@@ -20,6 +21,8 @@ enum What {
     List(list::Arguments),
     Describe(describe::Arguments),
     Lag(lag::Arguments),
+    Create(write::Create),
+    Update(write::Update),
     Delete(delete::Arguments),
 }
 
@@ -30,6 +33,8 @@ impl Arguments {
             What::List(arguments) => arguments.shown.style,
             What::Describe(arguments) => arguments.shown.style,
             What::Lag(arguments) => arguments.shown.style,
+            What::Create(arguments) => arguments.style,
+            What::Update(arguments) => arguments.style,
             What::Delete(arguments) => arguments.style,
         }
         .is_json()
@@ -43,6 +48,8 @@ pub fn run(arguments: Arguments, log_level: Option<log::Level>) -> Result<(), Fa
             What::List(arguments) => list::list(arguments).await,
             What::Describe(arguments) => describe::describe(arguments).await,
             What::Lag(arguments) => lag::lag(arguments).await,
+            What::Create(arguments) => write::create(arguments).await,
+            What::Update(arguments) => write::update(arguments).await,
             What::Delete(arguments) => delete::delete(arguments).await,
         }
     })

@@ -62,12 +62,15 @@ pub async fn list(arguments: Arguments) -> Result<(), Failure> {
     let Arguments { group, shown, reach } = arguments;
     let reach = reach.settled().await;
     let admin = reach.admin()?;
-    shown.show(&reach, || ask(&admin, group.as_deref())).await
+    shown.show(&reach, || ask(&admin, &reach, group.as_deref())).await
 }
 
-async fn ask(admin: &Admin, group: Option<&str>) -> Result<Answer, Failure> {
+async fn ask(admin: &Admin, reach: &Reach, group: Option<&str>) -> Result<Answer, Failure> {
     let Some(group) = group else {
         let found = admin.all_dead_letters().await?;
+        if found.is_empty() && admin.brokers().await?.is_empty() {
+            return Err(reach.no_broker());
+        }
         return Ok(lacking(Answer::list(GROUPS, found.iter().map(of_group).collect()), &found));
     };
     let letters = admin.dead_letters(group).await.map_err(|error| match error {

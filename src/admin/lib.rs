@@ -16,6 +16,7 @@ mod per_broker;
 mod positions;
 pub mod rates;
 mod reset;
+mod set_group;
 pub mod snapshot;
 mod topics;
 
@@ -28,5 +29,6 @@ pub use find::{Found, KeyQuery};
 pub use per_broker::{BrokerRef, Outcome, PerBroker};
 pub use positions::{GroupPosition, QueueRange};
 pub use reset::{Reset, Target};
+pub use set_group::{GROUP_SETTINGS, GroupSet, GroupSettings};
 pub use snapshot::Snapshot;
 pub use topics::{Deleted, Where};

@@ -1,5 +1,6 @@
 //! The answers of the shell: groups, brokers, topics, clients, offsets, messages; each in every form, with the exit codes.
 
+mod away;
 mod brokers;
 mod clients;
 mod completions;

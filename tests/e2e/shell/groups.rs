@@ -84,24 +84,53 @@ fn a_group_is_described_with_its_members_and_not_deleted_under_them() {
 }
 
 #[test]
-fn a_cluster_that_is_away_ends_each_question_in_time_with_what_was_tried() {
-    let dir = crate::cluster::scratch();
-    let addr = format!("127.0.0.1:{}", crate::cluster::free_port());
-    for args in [
-        &["group", "list"][..],
-        &["group", "describe", "g"],
-        &["group", "lag", "g"],
-        &["group", "delete", "g"],
-        &["topic", "describe", "t"],
-        &["topic", "update", "t", "--queues", "3"],
-    ] {
-        let mut command = rmq(dir.path());
-        let command = command.env("NAMESRV_ADDR", &addr).args(args).args(["-o", "json", "--timeout", "2s"]);
-        let refused = run(command, "").exit(4);
-        let failure = failure(&refused.stderr);
-        assert!(failure["message"].as_str().is_some_and(|message| message.contains(&addr)), "{refused}");
-        assert_eq!((&failure["retryable"], refused.stdout.as_str()), (&true.into(), ""), "{refused}");
+fn a_group_is_created_and_changed_with_what_it_was_before() {
+    let cluster = Cluster::single();
+    let made = cluster.rmq(&["group", "create", "g", "--retry-max-times", "3", "-o", "json"]).ok().json();
+    assert_eq!((&made["places"][0]["result"], made["changes"].as_array().map(Vec::len)), (&"created".into(), Some(8)));
+    let of = |told: &Value, key: &str| {
+        let changes = told["changes"].as_array().expect("a list");
+        changes.iter().find(|change| change["key"] == key).cloned().unwrap_or_default()
+    };
+    let retries = of(&made, "retryMaxTimes");
+    assert_eq!((&retries["before"], &retries["after"]), (&Value::Null, &3.into()), "{made}");
+    let all = [
+        ("--consume-enable", "false", "consumeEnable"),
+        ("--consume-from-min-enable", "false", "consumeFromMinEnable"),
+        ("--consume-broadcast-enable", "false", "consumeBroadcastEnable"),
+        ("--retry-queue-nums", "2", "retryQueueNums"),
+        ("--retry-max-times", "5", "retryMaxTimes"),
+        ("--broker-id", "1", "brokerId"),
+        ("--which-broker-when-consume-slowly", "2", "whichBrokerWhenConsumeSlowly"),
+        ("--notify-consumer-ids-changed", "false", "notifyConsumerIdsChangedEnable"),
+    ];
+    for (option, value, key) in all {
+        let told = cluster.rmq(&["group", "update", "g", option, value, "-o", "json"]).ok().json();
+        assert_eq!(told["changes"].as_array().map(Vec::len), Some(1), "{option}: {told}");
+        assert_eq!(of(&told, key)["after"].to_string(), value, "{option}: {told}");
     }
+    let table = cluster.rmq(&["group", "update", "g", "--retry-max-times", "6"]).ok();
+    assert_eq!(
+        table.lines()[4].split_whitespace().collect::<Vec<_>>(),
+        ["broker-a", "retryMaxTimes", "5", "6"],
+        "{table}"
+    );
+    let group = cluster.rmq(&["group", "describe", "g", "-o", "json"]).ok().json();
+    assert_eq!((&group["retry_max_times"], &group["consume_enable"]), (&6.into(), &false.into()), "{group}");
+    // Set anew: what is not said is as in a new one.
+    let anew = cluster.rmq(&["group", "create", "g", "-o", "json"]).ok().json();
+    assert_eq!(
+        (&of(&anew, "consumeEnable")["after"], &of(&anew, "brokerId")["after"]),
+        (&true.into(), &0.into()),
+        "{anew}"
+    );
+
+    let missing = cluster.rmq(&["group", "update", "nobody", "--retry-max-times", "1", "-o", "json"]).exit(3);
+    assert_eq!(failure(&missing.stderr)["code"], "SUBSCRIPTION_GROUP_NOT_EXIST");
+    assert!(!cluster.rmq(&["group", "list"]).ok().stdout.contains("nobody"), "nothing was made");
+    cluster.rmq(&["group", "update", "g"]).exit(2);
+    cluster.rmq(&["group", "create", "a b"]).exit(2);
+    cluster.rmq(&["group", "create", "g2", "--broker", "broker-x"]).exit(3).says(&["broker-a"]);
 }
 
 #[test]
