@@ -163,20 +163,22 @@ fn changes(
     changed: &PerBroker<()>,
     after: &PerBroker<TopicTable>,
 ) -> Vec<Value> {
-    const KEYS: [(&str, fn(&TopicConfig) -> Value); 4] = [
-        ("read_queues", |topic| topic.read_queue_nums.into()),
-        ("write_queues", |topic| topic.write_queue_nums.into()),
-        ("perm", |topic| perm::title(topic.perm).into()),
-        ("order", |topic| topic.order.into()),
-    ];
+    let values = |topic: &TopicConfig| -> [(&str, Value); 4] {
+        [
+            ("read_queues", topic.read_queue_nums.into()),
+            ("write_queues", topic.write_queue_nums.into()),
+            ("perm", perm::title(topic.perm).into()),
+            ("order", topic.order.into()),
+        ]
+    };
     let mut changes = Vec::new();
     for (broker, ()) in changed.answers() {
         let before = before.answers().find(|(other, _)| *other == broker).map(|(_, table)| table);
         let Some(before) = before.and_then(|table| table.topic_config_table.get(topic)) else { continue };
         let after = after.answers().find(|(other, _)| *other == broker);
         let after = after.and_then(|(_, table)| table.topic_config_table.get(topic));
-        for (key, of) in KEYS {
-            let (before, after) = (of(before), after.map_or(Value::Null, of));
+        let Some(after) = after else { continue };
+        for ((key, before), (_, after)) in values(before).into_iter().zip(values(after)) {
             if before != after {
                 changes.push(places::change(broker, key, Some(before), Some(after)));
             }

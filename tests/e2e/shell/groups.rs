@@ -67,12 +67,21 @@ fn a_group_is_described_with_its_members_and_not_deleted_under_them() {
     assert_eq!((&described["message_model"], &described["retry_max_times"]), (&"CLUSTERING".into(), &16.into()));
     let topics: Vec<_> = described["topics"].as_array().unwrap().iter().map(|topic| &topic["topic"]).collect();
     assert!(topics.contains(&&"orders".into()), "{described}");
+    let client = &described["members"][0]["client"];
+    let queues: Vec<&Value> =
+        described["queues"].as_array().unwrap().iter().filter(|queue| queue["topic"] == "orders").collect();
+    assert_eq!(queues.len(), 2, "{described}");
+    for queue in queues {
+        assert_eq!((&queue["owner"][0], &queue["lag"]), (client, &0.into()), "{described}");
+    }
     let table = cluster.rmq(&["group", "describe", "g"]).ok();
     assert!(table.stdout.contains("message model") && table.stdout.contains("MEMBER"), "{table}");
 
     let refused = cluster.rmq(&["group", "delete", "g", "-o", "json"]).exit(1);
     assert_eq!(failure(&refused.stderr)["code"], "GROUP_HAS_MEMBERS");
     assert!(member.signal(rustix::process::Signal::INT).success(), "{}", member.log());
+    let left = cluster.rmq(&["group", "describe", "g", "-o", "json"]).ok().json();
+    assert!(left["queues"].as_array().unwrap().iter().all(|queue| queue.get("owner").is_none()), "{left}");
     let deleted = cluster.rmq(&["group", "delete", "g", "--offsets", "-o", "json"]).ok().json();
     assert_eq!((&deleted["group"], &deleted["places"][0]["done"]), (&"g".into(), &true.into()), "{deleted}");
     for what in ["describe", "delete", "lag"] {
