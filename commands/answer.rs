@@ -21,7 +21,7 @@ pub enum Form {
     Json,
     /// YAML.
     Yaml,
-    /// CSV with a heading: of the first table, if there are more.
+    /// CSV; several tables one after the other, each with a heading row and an empty line in between.
     Csv,
     /// Names, one a line.
     Name,
@@ -77,6 +77,8 @@ pub struct Answer {
     asked: usize,
     lacks: Vec<(String, Failure)>,
     note: Option<String>,
+    /// Which value of each row of the first list is its name, if not that of the first column.
+    named_by: Option<&'static str>,
     /// Whether there is something to print even if no place has answered.
     even_so: bool,
 }
@@ -98,12 +100,27 @@ impl Answer {
     }
 
     fn new(about: Map<String, Value>, about_shown: bool) -> Self {
-        Self { about, about_shown, lists: Vec::new(), asked: 0, lacks: Vec::new(), note: None, even_so: false }
+        Self {
+            about,
+            about_shown,
+            lists: Vec::new(),
+            asked: 0,
+            lacks: Vec::new(),
+            note: None,
+            named_by: None,
+            even_so: false,
+        }
     }
 
     /// The same with a list in it.
     pub fn with(mut self, key: &'static str, columns: &'static [Column], rows: Vec<Value>) -> Self {
         self.lists.push(List { key, columns, rows });
+        self
+    }
+
+    /// The same, in which this value of each row of the first list is its name.
+    pub fn named_by(mut self, key: &'static str) -> Self {
+        self.named_by = Some(key);
         self
     }
 
@@ -185,6 +202,18 @@ impl Answer {
         })
     }
 
+    /// As text, as it is printed again and again: JSON on one line, YAML as a document of its own.
+    ///
+    /// # Errors
+    /// As [`Answer::text`].
+    pub fn watched(&self, form: Form) -> Result<String, Failure> {
+        Ok(match form {
+            Form::Json => self.document().to_string(),
+            Form::Yaml => format!("---\n{}", self.text(form)?),
+            form => self.text(form)?,
+        })
+    }
+
     /// As JSON.
     pub fn document(&self) -> Value {
         if let ([only], true) = (&self.lists[..], self.about.is_empty()) {
@@ -206,6 +235,9 @@ impl Answer {
                 continue;
             }
             let columns = || list.columns.iter().filter(|column| is_wide || !column.only_wide);
+            if columns().next().is_none() {
+                continue;
+            }
             let headings: Vec<_> = columns().map(|column| column.heading).collect();
             let rows = list.rows.iter().map(|row| columns().map(|column| cell(row.get(column.key))));
             tables.push(render(&headings, rows));
@@ -213,20 +245,29 @@ impl Answer {
         tables.join("\n\n")
     }
 
+    /// Each table with a heading row, also one without rows, so that the n-th is always the same one.
     fn csv(&self) -> String {
         let line = |fields: Vec<String>| fields.iter().map(|field| quoted(field)).collect::<Vec<_>>().join(",");
-        let Some(list) = self.lists.first() else {
+        let mut tables = Vec::new();
+        if self.about_shown || self.lists.is_empty() {
             let rows = self.about.iter().map(|(name, value)| line(vec![name.clone(), plain(Some(value))]));
-            return ["what,value".to_owned()].into_iter().chain(rows).collect::<Vec<_>>().join("\n");
-        };
-        let head = line(list.columns.iter().map(|column| column.key.to_owned()).collect());
-        let rows = list.rows.iter().map(|row| line(list.columns.iter().map(|c| plain(row.get(c.key))).collect()));
-        [head].into_iter().chain(rows).collect::<Vec<_>>().join("\n")
+            tables.push(["what,value".to_owned()].into_iter().chain(rows).collect::<Vec<_>>().join("\n"));
+        }
+        for list in &self.lists {
+            let head = line(list.columns.iter().map(|column| column.key.to_owned()).collect());
+            let rows = list.rows.iter().map(|row| line(list.columns.iter().map(|c| plain(row.get(c.key))).collect()));
+            tables.push([head].into_iter().chain(rows).collect::<Vec<_>>().join("\n"));
+        }
+        tables.join("\n\n")
     }
 
+    /// The names in the first list; of an answer about one thing, its name.
     fn names(&self) -> String {
-        let names: Vec<String> = match self.lists.first() {
-            Some(List { columns: [first, ..], rows, .. }) => rows.iter().map(|row| plain(row.get(first.key))).collect(),
+        let names: Vec<String> = match (self.lists.first(), self.about_shown) {
+            (Some(List { columns: [first, ..], rows, .. }), false) => {
+                let key = self.named_by.unwrap_or(first.key);
+                rows.iter().map(|row| plain(row.get(key))).collect()
+            }
             _ => self.about.values().take(1).map(|value| plain(Some(value))).collect(),
         };
         let mut told: Vec<String> = Vec::new();
@@ -311,6 +352,22 @@ mod tests {
             "WHAT             VALUE\ngroup            g\nretry max times  16\n\nNAME  LAG\nq     1"
         );
         assert_eq!(answer.document()["queues"][0]["lag"], 1);
+        assert_eq!(answer.text(Form::Name).unwrap(), "g");
+        let csv = answer.with("members", COLUMNS, Vec::new()).text(Form::Csv).unwrap();
+        assert_eq!(csv, "what,value\ngroup,g\nretry_max_times,16\n\nname,lag,at\nq,1,\n\nname,lag,at");
+    }
+
+    #[test]
+    fn figures_that_only_wide_tables_have_are_no_empty_table_in_others() {
+        const FIGURES: &[Column] = &[wide("FIGURE", "figure")];
+        let answer = Answer::within(json!({ "check": "broker" }))
+            .with("findings", COLUMNS, vec![json!({ "name": "a", "lag": 1, "at": "b" })])
+            .with("figures", FIGURES, vec![json!({ "figure": "f" })])
+            .named_by("at");
+        assert_eq!(answer.text(Form::Table).unwrap(), "NAME  LAG\na     1");
+        assert_eq!(answer.text(Form::Wide).unwrap(), "NAME  LAG  AT\na     1    b\n\nFIGURE\nf");
+        assert_eq!(answer.text(Form::Csv).unwrap(), "name,lag,at\na,1,b\n\nfigure\nf");
+        assert_eq!(answer.text(Form::Name).unwrap(), "b");
     }
 
     #[test]

@@ -27,7 +27,7 @@ Messages:
   consume   Print the messages of a topic
   message   Find messages by their id or by a key
   topic     List, create and delete topics, and show where they live
-  group     Show what groups consume and what they have still to, delete them
+  group     Show what groups consume and what they have still to, create and delete them
   offset    Let a group go on elsewhere: at a time, an offset, the first or last message
   client    List the producers and consumers that are connected
   dlq       List, print and send again what groups failed on too often

@@ -6,8 +6,11 @@ mod limits;
 mod show;
 
 use crate::{
+    answer::{Form, Style},
     failure::{Failure, Kind},
-    log, output, reach, when,
+    log, output, reach,
+    watch::{Again, Screen},
+    when,
 };
 use admin::{
     Admin,
@@ -50,11 +53,13 @@ enum What {
 #[derive(Debug, clap::Args)]
 struct How {
     /// Look again and again, for so long, until it is healthy
-    #[arg(long, value_name = "TIME", value_parser = when::duration)]
+    #[arg(long, value_name = "TIME", conflicts_with = "watch", value_parser = when::duration)]
     wait: Option<Duration>,
     /// How to print
     #[arg(short, long, value_enum, default_value = "table")]
     output: Output,
+    #[command(flatten)]
+    again: Again,
     #[command(flatten)]
     reach: reach::Reach,
 }
@@ -64,8 +69,16 @@ struct How {
 enum Output {
     /// Columns.
     Table,
+    /// The same, and figures with their limits.
+    Wide,
     /// JSON.
     Json,
+    /// YAML.
+    Yaml,
+    /// CSV: findings, an empty line, figures.
+    Csv,
+    /// What was looked at, one a line.
+    Name,
     /// One line and an exit code, as Nagios and its kin read them.
     Nagios,
 }
@@ -136,42 +149,54 @@ impl Arguments {
     }
 }
 
+impl Output {
+    /// The form that answers of all kinds have.
+    fn form(self) -> Option<Form> {
+        Some(match self {
+            Self::Table => Form::Table,
+            Self::Wide => Form::Wide,
+            Self::Json => Form::Json,
+            Self::Yaml => Form::Yaml,
+            Self::Csv => Form::Csv,
+            Self::Name => Form::Name,
+            Self::Nagios => return None,
+        })
+    }
+}
+
 /// Does what is asked.
 pub fn run(arguments: Arguments, log_level: Option<log::Level>) -> Result<(), Failure> {
     let Arguments { what } = arguments;
-    let output = what.how().output;
     reach::run(log_level, async move {
-        match (what.verdict().await, output) {
-            (Ok(health), _) => tell(&what, &health, output),
-            (Err(failure), Output::Nagios) => {
+        let (how, form) = (what.how(), what.how().output.form());
+        if how.again.watch {
+            let mut screen = Screen::new(form);
+            let show = |screen: &mut Screen, health: Health| {
+                screen.show(match form {
+                    Some(form) => show::answer(what.title(), &health).watched(form)?,
+                    None => show::nagios(what.title(), &health),
+                })
+            };
+            return how.again.watch(&mut screen, || what.look(), show).await;
+        }
+        match (what.verdict().await, form) {
+            (Ok(health), Some(output)) => {
+                show::answer(what.title(), &health).print(Style { output })?;
+                what.exit(&health)
+            }
+            (Ok(health), None) => {
+                output::print(show::nagios(what.title(), &health))?;
+                match health.level() {
+                    Level::Ok => Ok(()),
+                    level => Err(Failure::told(show::nagios_code(level))),
+                }
+            }
+            (Err(failure), None) => {
                 output::print(show::one_line(Level::Unknown.name(), failure.message()))?;
                 Err(Failure::told(show::nagios_code(Level::Unknown)))
             }
-            (Err(failure), _) => Err(failure),
+            (Err(failure), Some(_)) => Err(failure),
         }
-    })
-}
-
-fn tell(what: &What, health: &Health, output: Output) -> Result<(), Failure> {
-    match output {
-        Output::Table => output::print(show::table(health))?,
-        Output::Json => output::json(&show::json(what.title(), health))?,
-        Output::Nagios => {
-            output::print(show::nagios(what.title(), health))?;
-            return match health.level() {
-                Level::Ok => Ok(()),
-                level => Err(Failure::told(show::nagios_code(level))),
-            };
-        }
-    }
-    if health.is_healthy() {
-        return Ok(());
-    }
-    let troubles = health.troubles();
-    let failure = Failure::new(Kind::Failed, format!("{} is not healthy: {}", what.title(), show::summary(&troubles)));
-    Err(match troubles.first() {
-        Some(worst) => failure.code(worst.code.unwrap_or("UNHEALTHY")).target(&worst.about).retryable(),
-        None => failure,
     })
 }
 
@@ -183,6 +208,20 @@ impl What {
             Self::Cluster(_) => "cluster",
             Self::Replication(_) => "replication",
         }
+    }
+
+    /// What the exit code says.
+    fn exit(&self, health: &Health) -> Result<(), Failure> {
+        if health.is_healthy() {
+            return Ok(());
+        }
+        let troubles = health.troubles();
+        let failure =
+            Failure::new(Kind::Failed, format!("{} is not healthy: {}", self.title(), show::summary(&troubles)));
+        Err(match troubles.first() {
+            Some(worst) => failure.code(worst.code.unwrap_or("UNHEALTHY")).target(&worst.about).retryable(),
+            None => failure,
+        })
     }
 
     fn how(&self) -> &How {

@@ -71,26 +71,17 @@ struct Env {
     named: Named,
 }
 
-/// How answers are printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Output {
-    /// Columns.
-    Table,
-    /// JSON.
-    Json,
-}
-
 impl Arguments {
     /// Whether it was asked to print JSON.
     pub fn prints_json(&self) -> bool {
-        let output = match &self.what {
-            What::Up(arguments) => arguments.output,
-            What::Status(arguments) => arguments.output,
-            What::List(arguments) => arguments.output,
+        let style = match &self.what {
+            What::Up(arguments) => arguments.style,
+            What::Status(arguments) => arguments.shown.style,
+            What::List(arguments) => arguments.shown.style,
             What::Start(_) | What::Restart(_) | What::Stop(_) | What::Kill(_) | What::Down(_) => return false,
             What::Logs(_) | What::Env(_) | What::Template(_) | What::Render(_) => return false,
         };
-        output == Output::Json
+        style.is_json()
     }
 }
 

@@ -1,14 +1,14 @@
-//! `rmq group`: which consumer groups there are, how far they have come, and deleting them.
+//! `rmq group`: which consumer groups there are, how far they have come, creating, changing and deleting them.
 
 mod delete;
 mod describe;
 mod lag;
 mod list;
+mod write;
 
 use crate::{failure::Failure, log, reach};
-use protocol::topic::is_system_group;
 
-/// List groups, show what they are and how far they have come, and delete them
+/// List groups, show what they are and how far they have come, create, change and delete them
 #[derive(Debug, clap::Args)]
 #[command(arg_required_else_help = true)]
 pub struct Arguments {
@@ -21,6 +21,8 @@ enum What {
     List(list::Arguments),
     Describe(describe::Arguments),
     Lag(lag::Arguments),
+    Create(write::Create),
+    Update(write::Update),
     Delete(delete::Arguments),
 }
 
@@ -31,6 +33,8 @@ impl Arguments {
             What::List(arguments) => arguments.shown.style,
             What::Describe(arguments) => arguments.shown.style,
             What::Lag(arguments) => arguments.shown.style,
+            What::Create(arguments) => arguments.style,
+            What::Update(arguments) => arguments.style,
             What::Delete(arguments) => arguments.style,
         }
         .is_json()
@@ -44,24 +48,9 @@ pub fn run(arguments: Arguments, log_level: Option<log::Level>) -> Result<(), Fa
             What::List(arguments) => list::list(arguments).await,
             What::Describe(arguments) => describe::describe(arguments).await,
             What::Lag(arguments) => lag::lag(arguments).await,
+            What::Create(arguments) => write::create(arguments).await,
+            What::Update(arguments) => write::update(arguments).await,
             What::Delete(arguments) => delete::delete(arguments).await,
         }
     })
-}
-
-/// Groups that every broker has for clients and tools, whether anybody uses them or not.
-/// Source: `SubscriptionGroupManager` of Apache RocketMQ.
-const OF_TOOLS: [&str; 7] = [
-    "TOOLS_CONSUMER",
-    "FILTERSRV_CONSUMER",
-    "SELF_TEST_C_GROUP",
-    "CID_ONSAPI_OWNER",
-    "CID_ONSAPI_PERMISSION",
-    "CID_ONSAPI_PULL",
-    "CID_ONS-HTTP-PROXY",
-];
-
-/// Whether people did not make the group.
-pub fn is_of_system(group: &str) -> bool {
-    is_system_group(group) || OF_TOOLS.contains(&group)
 }

@@ -4,7 +4,7 @@ use crate::{
     answer::{Answer, Column, column},
     failure::Failure,
 };
-use admin::{Error, Outcome, PerBroker, Where};
+use admin::{BrokerRef, Error, Outcome, PerBroker, Where};
 use serde_json::{Value, json};
 
 /// Which brokers are meant.
@@ -56,6 +56,27 @@ pub fn at_name_servers(servers: &[(String, Result<(), Error>)]) -> impl Iterator
 
 const COLUMNS: &[Column] =
     &[column("NAME", "name"), column("AT", "at"), column("ADDRESS", "address"), column("RESULT", "result")];
+
+/// What was changed at each place: lists of [`change`].
+pub const CHANGES: &[Column] =
+    &[column("AT", "at"), column("KEY", "key"), column("BEFORE", "before"), column("AFTER", "after")];
+
+/// A value before and after at a broker. `None`: there was none; null: the broker does not tell.
+pub fn change(
+    broker: &BrokerRef,
+    key: &str,
+    before: Option<impl Into<Value>>,
+    after: Option<impl Into<Value>>,
+) -> Value {
+    let mut row = json!({ "at": broker.name, "address": broker.addr, "key": key });
+    if let Some(before) = before {
+        row["before"] = before.into();
+    }
+    if let Some(after) = after {
+        row["after"] = after.into();
+    }
+    row
+}
 
 /// What was `done` to what has this `name`, a topic or a group: at all places, at some, or at none.
 pub fn answer(kind: &str, name: &str, done: &str, places: &[Place<'_>]) -> Answer {

@@ -93,12 +93,32 @@ impl Reach {
     /// What `work` gives, if it is done within the time-out.
     ///
     /// # Errors
-    /// That of `work`, or a failure that names every name server.
+    /// That of `work`, or a failure that names every name server. Where there is no broker, nothing is ever found, and that
+    /// says nothing about what was looked for: then it is told that there is none.
     pub async fn within<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
         match tokio::time::timeout(self.timeout, work).await {
+            Ok(Err(failure)) if failure.kind() == Some(Kind::NotFound) => Err(self.unless_no_broker(failure).await),
             Ok(outcome) => outcome,
             Err(_) => Err(self.timed_out()),
         }
+    }
+
+    /// The failure, or that the name servers know no broker.
+    pub async fn unless_no_broker(&self, failure: Failure) -> Failure {
+        let Ok(admin) = self.admin() else { return failure };
+        let brokers = tokio::time::timeout(self.timeout, admin.brokers()).await;
+        match brokers {
+            Ok(Ok(brokers)) if brokers.is_empty() => self.no_broker(),
+            _ => failure,
+        }
+    }
+
+    /// What is said where the name servers answer and know no broker.
+    pub fn no_broker(&self) -> Failure {
+        let names = self.names();
+        let message = format!("no broker is registered at the name servers; tried: {}", names.replace(';', ", "));
+        let failure = Failure::new(Kind::Unreachable, message).target(names).retryable();
+        failure.hint("start a broker with `rmq broker` or `rmq cluster up`; its log says where it registers")
     }
 
     /// What is said when the time is over.

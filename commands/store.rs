@@ -59,7 +59,7 @@ impl Arguments {
     /// Whether it was asked to print JSON.
     pub fn prints_json(&self) -> bool {
         match &self.what {
-            What::Ls(arguments) => arguments.output != Output::Table,
+            What::Ls(arguments) => arguments.prints_json(),
             What::Verify(arguments) => arguments.output != Output::Table,
             What::Repair(arguments) => arguments.output != Output::Table,
             What::Dump(_) => false,

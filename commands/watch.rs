@@ -21,17 +21,24 @@ pub struct Shown {
     /// The form.
     #[command(flatten)]
     pub style: Style,
+    /// Whether to ask again.
+    #[command(flatten)]
+    pub again: Again,
+}
+
+/// The options of asking again, for questions that have forms of their own.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct Again {
     /// Show it again whenever it changes, until Ctrl-C; JSON is then one line each
     #[arg(short, long)]
-    watch: bool,
+    pub watch: bool,
     /// How often to look
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = when::duration, requires = "watch")]
-    every: Duration,
+    pub every: Duration,
 }
 
 impl Shown {
-    /// Asks and prints, once or again and again. Once something was shown, a cluster that is away for a while only is
-    /// told so.
+    /// Asks a cluster and prints, once or again and again.
     ///
     /// # Errors
     /// Those of asking, and as [`Answer::print`].
@@ -39,33 +46,82 @@ impl Shown {
     where
         F: Future<Output = Result<Answer, Failure>>,
     {
-        if !self.watch {
-            return reach.within(ask()).await?.print(self.style);
+        self.show_here(|| reach.within(ask())).await
+    }
+
+    /// The same for what is answered on this machine.
+    ///
+    /// # Errors
+    /// As [`Shown::show`].
+    pub async fn show_here<F>(&self, ask: impl Fn() -> F) -> Result<(), Failure>
+    where
+        F: Future<Output = Result<Answer, Failure>>,
+    {
+        if !self.again.watch {
+            return ask().await?.print(self.style);
         }
-        let clear = matches!(self.style.output, Form::Table | Form::Wide) && stdout().is_terminal();
-        let mut shown: Option<String> = None;
-        loop {
-            match reach.within(ask()).await {
-                Ok(answer) => {
-                    let text = match self.style.output {
-                        Form::Json => answer.document().to_string(),
-                        Form::Yaml => format!("---\n{}", answer.text(Form::Yaml)?),
-                        form => answer.text(form)?,
-                    };
-                    if shown.as_ref() != Some(&text) {
-                        output::print(format_args!("{}{text}", if clear { CLEAR } else { "" }))?;
-                        shown = Some(text);
-                    }
-                    if let Err(lacking) = answer.verdict() {
-                        say(&format!("rmq: {}", lacking.message()));
-                    }
+        let mut screen = Screen::new(Some(self.style.output));
+        self.again
+            .watch(&mut screen, ask, |screen, answer: Answer| {
+                screen.show(answer.watched(self.style.output)?)?;
+                if let Err(lacking) = answer.verdict() {
+                    say(&format!("rmq: {}", lacking.message()));
                 }
-                Err(failure) if failure.is_retryable() && shown.is_some() => {
+                Ok(())
+            })
+            .await
+    }
+}
+
+impl Again {
+    /// Asks and shows again and again. Once something was shown, a cluster that is away for a while only is told so.
+    ///
+    /// # Errors
+    /// Those of asking and showing.
+    pub async fn watch<T, F>(
+        &self,
+        screen: &mut Screen,
+        ask: impl Fn() -> F,
+        show: impl Fn(&mut Screen, T) -> Result<(), Failure>,
+    ) -> Result<(), Failure>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        loop {
+            match ask().await {
+                Ok(answer) => show(screen, answer)?,
+                Err(failure) if failure.is_retryable() && screen.shown.is_some() => {
                     say(&format!("rmq: {}", failure.message()));
                 }
                 Err(failure) => return Err(failure),
             }
             tokio::time::sleep(self.every).await;
         }
+    }
+}
+
+/// What was shown last, so that it is shown again only once it has changed.
+pub struct Screen {
+    clear: bool,
+    shown: Option<String>,
+}
+
+impl Screen {
+    /// Nothing shown yet. Tables on a terminal replace one another; `None` is a form that does not.
+    pub fn new(form: Option<Form>) -> Self {
+        let clear = matches!(form, Some(Form::Table | Form::Wide)) && stdout().is_terminal();
+        Self { clear, shown: None }
+    }
+
+    /// Shows it, unless that is what was shown last.
+    ///
+    /// # Errors
+    /// If nobody reads any more, or it cannot be written.
+    pub fn show(&mut self, text: String) -> Result<(), Failure> {
+        if self.shown.as_ref() != Some(&text) {
+            output::print(format_args!("{}{text}", if self.clear { CLEAR } else { "" }))?;
+            self.shown = Some(text);
+        }
+        Ok(())
     }
 }

@@ -289,6 +289,9 @@ _rmq() {
             rmq__subcmd__dlq__subcmd__help,resend)
                 cmd="rmq__subcmd__dlq__subcmd__help__subcmd__resend"
                 ;;
+            rmq__subcmd__group,create)
+                cmd="rmq__subcmd__group__subcmd__create"
+                ;;
             rmq__subcmd__group,delete)
                 cmd="rmq__subcmd__group__subcmd__delete"
                 ;;
@@ -304,6 +307,12 @@ _rmq() {
             rmq__subcmd__group,list)
                 cmd="rmq__subcmd__group__subcmd__list"
                 ;;
+            rmq__subcmd__group,update)
+                cmd="rmq__subcmd__group__subcmd__update"
+                ;;
+            rmq__subcmd__group__subcmd__help,create)
+                cmd="rmq__subcmd__group__subcmd__help__subcmd__create"
+                ;;
             rmq__subcmd__group__subcmd__help,delete)
                 cmd="rmq__subcmd__group__subcmd__help__subcmd__delete"
                 ;;
@@ -318,6 +327,9 @@ _rmq() {
                 ;;
             rmq__subcmd__group__subcmd__help,list)
                 cmd="rmq__subcmd__group__subcmd__help__subcmd__list"
+                ;;
+            rmq__subcmd__group__subcmd__help,update)
+                cmd="rmq__subcmd__group__subcmd__help__subcmd__update"
                 ;;
             rmq__subcmd__help,broker)
                 cmd="rmq__subcmd__help__subcmd__broker"
@@ -451,6 +463,9 @@ _rmq() {
             rmq__subcmd__help__subcmd__dlq,resend)
                 cmd="rmq__subcmd__help__subcmd__dlq__subcmd__resend"
                 ;;
+            rmq__subcmd__help__subcmd__group,create)
+                cmd="rmq__subcmd__help__subcmd__group__subcmd__create"
+                ;;
             rmq__subcmd__help__subcmd__group,delete)
                 cmd="rmq__subcmd__help__subcmd__group__subcmd__delete"
                 ;;
@@ -462,6 +477,9 @@ _rmq() {
                 ;;
             rmq__subcmd__help__subcmd__group,list)
                 cmd="rmq__subcmd__help__subcmd__group__subcmd__list"
+                ;;
+            rmq__subcmd__help__subcmd__group,update)
+                cmd="rmq__subcmd__help__subcmd__group__subcmd__update"
                 ;;
             rmq__subcmd__help__subcmd__message,find)
                 cmd="rmq__subcmd__help__subcmd__message__subcmd__find"
@@ -783,12 +801,16 @@ _rmq() {
             return 0
             ;;
         rmq__subcmd__broker__subcmd__config__subcmd__set)
-            opts="-o -n -h --output --namesrv --timeout --log-level --help"
+            opts="-o -n -h --cluster --output --namesrv --timeout --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --cluster)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table wide json yaml csv name" -- "${cur}"))
                     return 0
@@ -1021,7 +1043,7 @@ _rmq() {
             return 0
             ;;
         rmq__subcmd__check__subcmd__broker)
-            opts="-o -n -h --addr --alive --warn-disk --max-disk --warn-send-wait --wait --output --namesrv --timeout --log-level --help"
+            opts="-o -w -n -h --addr --alive --warn-disk --max-disk --warn-send-wait --wait --output --watch --every --namesrv --timeout --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1048,11 +1070,15 @@ _rmq() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table json nagios" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json yaml csv name nagios" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table json nagios" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json yaml csv name nagios" -- "${cur}"))
+                    return 0
+                    ;;
+                --every)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --namesrv)
@@ -1079,7 +1105,7 @@ _rmq() {
             return 0
             ;;
         rmq__subcmd__check__subcmd__cluster)
-            opts="-o -n -h --brokers --wait --output --namesrv --timeout --log-level --help"
+            opts="-o -w -n -h --brokers --wait --output --watch --every --namesrv --timeout --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1094,11 +1120,15 @@ _rmq() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table json nagios" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json yaml csv name nagios" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table json nagios" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json yaml csv name nagios" -- "${cur}"))
+                    return 0
+                    ;;
+                --every)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --namesrv)
@@ -1209,7 +1239,7 @@ _rmq() {
             return 0
             ;;
         rmq__subcmd__check__subcmd__namesrv)
-            opts="-o -n -h --addr --wait --output --namesrv --timeout --log-level --help"
+            opts="-o -w -n -h --addr --wait --output --watch --every --namesrv --timeout --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1224,11 +1254,15 @@ _rmq() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table json nagios" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json yaml csv name nagios" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table json nagios" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json yaml csv name nagios" -- "${cur}"))
+                    return 0
+                    ;;
+                --every)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --namesrv)
@@ -1255,7 +1289,7 @@ _rmq() {
             return 0
             ;;
         rmq__subcmd__check__subcmd__replication)
-            opts="-o -n -h --max-slave-lag --min-slaves --wait --output --namesrv --timeout --log-level --help"
+            opts="-o -w -n -h --max-slave-lag --min-slaves --wait --output --watch --every --namesrv --timeout --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1274,11 +1308,15 @@ _rmq() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table json nagios" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json yaml csv name nagios" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table json nagios" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json yaml csv name nagios" -- "${cur}"))
+                    return 0
+                    ;;
+                --every)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --namesrv)
@@ -1757,7 +1795,7 @@ _rmq() {
             return 0
             ;;
         rmq__subcmd__cluster__subcmd__list)
-            opts="-o -h --dir --output --log-level --help"
+            opts="-o -w -h --dir --output --watch --every --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1768,11 +1806,15 @@ _rmq() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json yaml csv name" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json yaml csv name" -- "${cur}"))
+                    return 0
+                    ;;
+                --every)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --log-level)
@@ -1947,7 +1989,7 @@ _rmq() {
             return 0
             ;;
         rmq__subcmd__cluster__subcmd__status)
-            opts="-w -o -h --name --dir --watch --exit-when-healthy --timeout --output --log-level --help"
+            opts="-o -w -h --name --dir --output --watch --every --exit-when-healthy --timeout --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1961,16 +2003,20 @@ _rmq() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --timeout)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json yaml csv name" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json yaml csv name" -- "${cur}"))
+                    return 0
+                    ;;
+                --every)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --log-level)
@@ -2188,11 +2234,11 @@ _rmq() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json yaml csv name" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json yaml csv name" -- "${cur}"))
                     return 0
                     ;;
                 --log-level)
@@ -2399,18 +2445,22 @@ _rmq() {
             return 0
             ;;
         rmq__subcmd__dlq__subcmd__list)
-            opts="-o -n -h --output --namesrv --timeout --log-level --help"
+            opts="-o -w -n -h --output --watch --every --namesrv --timeout --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --output)
-                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json yaml csv name" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json yaml csv name" -- "${cur}"))
+                    return 0
+                    ;;
+                --every)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --namesrv)
@@ -2553,12 +2603,90 @@ _rmq() {
             return 0
             ;;
         rmq__subcmd__group)
-            opts="-h --log-level --help list describe lag delete help"
+            opts="-h --log-level --help list describe lag create update delete help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --log-level)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rmq__subcmd__group__subcmd__create)
+            opts="-o -n -h --consume-enable --consume-from-min-enable --consume-broadcast-enable --retry-queue-nums --retry-max-times --broker-id --which-broker-when-consume-slowly --notify-consumer-ids-changed --cluster --broker --output --namesrv --timeout --log-level --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --consume-enable)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --consume-from-min-enable)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --consume-broadcast-enable)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --retry-queue-nums)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retry-max-times)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --broker-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --which-broker-when-consume-slowly)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --notify-consumer-ids-changed)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --cluster)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --broker)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table wide json yaml csv name" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table wide json yaml csv name" -- "${cur}"))
+                    return 0
+                    ;;
+                --namesrv)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --log-level)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2659,8 +2787,22 @@ _rmq() {
             return 0
             ;;
         rmq__subcmd__group__subcmd__help)
-            opts="list describe lag delete help"
+            opts="list describe lag create update delete help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rmq__subcmd__group__subcmd__help__subcmd__create)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -2742,6 +2884,20 @@ _rmq() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        rmq__subcmd__group__subcmd__help__subcmd__update)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         rmq__subcmd__group__subcmd__lag)
             opts="-t -o -w -n -h --topic --cluster --broker --output --watch --every --namesrv --timeout --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -2801,7 +2957,7 @@ _rmq() {
             return 0
             ;;
         rmq__subcmd__group__subcmd__list)
-            opts="-a -o -w -n -h --all --output --watch --every --namesrv --timeout --log-level --help"
+            opts="-a -o -w -n -h --all --system --output --watch --every --namesrv --timeout --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2817,6 +2973,84 @@ _rmq() {
                     ;;
                 --every)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --namesrv)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-level)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rmq__subcmd__group__subcmd__update)
+            opts="-o -n -h --consume-enable --consume-from-min-enable --consume-broadcast-enable --retry-queue-nums --retry-max-times --broker-id --which-broker-when-consume-slowly --notify-consumer-ids-changed --cluster --broker --output --namesrv --timeout --log-level --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --consume-enable)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --consume-from-min-enable)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --consume-broadcast-enable)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --retry-queue-nums)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retry-max-times)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --broker-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --which-broker-when-consume-slowly)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --notify-consumer-ids-changed)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --cluster)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --broker)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table wide json yaml csv name" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table wide json yaml csv name" -- "${cur}"))
                     return 0
                     ;;
                 --namesrv)
@@ -3347,8 +3581,22 @@ _rmq() {
             return 0
             ;;
         rmq__subcmd__help__subcmd__group)
-            opts="list describe lag delete"
+            opts="list describe lag create update delete"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rmq__subcmd__help__subcmd__group__subcmd__create)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -3403,6 +3651,20 @@ _rmq() {
             return 0
             ;;
         rmq__subcmd__help__subcmd__group__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rmq__subcmd__help__subcmd__group__subcmd__update)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -4371,7 +4633,7 @@ _rmq() {
             return 0
             ;;
         rmq__subcmd__store__subcmd__ls)
-            opts="-c -o -h --config --output --log-level --help"
+            opts="-c -o -w -h --config --output --watch --every --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4386,11 +4648,15 @@ _rmq() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table json jsonl" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl yaml csv name" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table json jsonl" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl yaml csv name" -- "${cur}"))
+                    return 0
+                    ;;
+                --every)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --log-level)
@@ -4811,7 +5077,7 @@ _rmq() {
             return 0
             ;;
         rmq__subcmd__topic__subcmd__list)
-            opts="-a -o -w -n -h --all --output --watch --every --namesrv --timeout --log-level --help"
+            opts="-a -o -w -n -h --system --all --output --watch --every --namesrv --timeout --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -35,7 +35,7 @@ complete -c rmq -n "__fish_rmq_needs_command" -f -a "top" -d 'Watch a whole clus
 complete -c rmq -n "__fish_rmq_needs_command" -f -a "produce" -d 'Send messages: one a line of standard input, or as told'
 complete -c rmq -n "__fish_rmq_needs_command" -f -a "consume" -d 'Print the messages of a topic'
 complete -c rmq -n "__fish_rmq_needs_command" -f -a "topic" -d 'List topics, show what they are like, create, change and delete them'
-complete -c rmq -n "__fish_rmq_needs_command" -f -a "group" -d 'List groups, show what they are and how far they have come, and delete them'
+complete -c rmq -n "__fish_rmq_needs_command" -f -a "group" -d 'List groups, show what they are and how far they have come, create, change and delete them'
 complete -c rmq -n "__fish_rmq_needs_command" -f -a "client" -d 'List the clients that are connected'
 complete -c rmq -n "__fish_rmq_needs_command" -f -a "offset" -d 'Change where a group goes on'
 complete -c rmq -n "__fish_rmq_needs_command" -f -a "message" -d 'Find messages by their id or by a key'
@@ -64,7 +64,7 @@ complete -c rmq -n "__fish_rmq_using_subcommand broker; and __fish_seen_subcomma
 wide\t'More columns'
 json\t'JSON'
 yaml\t'YAML'
-csv\t'CSV with a heading: of the first table, if there are more'
+csv\t'CSV; several tables one after the other, each with a heading row and an empty line in between'
 name\t'Names, one a line'"
 complete -c rmq -n "__fish_rmq_using_subcommand broker; and __fish_seen_subcommand_from list" -l every -d 'How often to look' -r
 complete -c rmq -n "__fish_rmq_using_subcommand broker; and __fish_seen_subcommand_from list" -s n -l namesrv -d 'Name servers [default: of the cluster that `rmq cluster up` runs, else 127.0.0.1:9876]' -r
@@ -76,7 +76,7 @@ complete -c rmq -n "__fish_rmq_using_subcommand broker; and __fish_seen_subcomma
 wide\t'More columns'
 json\t'JSON'
 yaml\t'YAML'
-csv\t'CSV with a heading: of the first table, if there are more'
+csv\t'CSV; several tables one after the other, each with a heading row and an empty line in between'
 name\t'Names, one a line'"
 complete -c rmq -n "__fish_rmq_using_subcommand broker; and __fish_seen_subcommand_from describe" -l every -d 'How often to look' -r
 complete -c rmq -n "__fish_rmq_using_subcommand broker; and __fish_seen_subcommand_from describe" -s n -l namesrv -d 'Name servers [default: of the cluster that `rmq cluster up` runs, else 127.0.0.1:9876]' -r
@@ -87,7 +87,7 @@ complete -c rmq -n "__fish_rmq_using_subcommand broker; and __fish_seen_subcomma
 complete -c rmq -n "__fish_rmq_using_subcommand broker; and __fish_seen_subcommand_from config" -l log-level -d 'What to log on standard error: error, warn, info, debug, trace, or a list such as `info,broker=debug`' -r
 complete -c rmq -n "__fish_rmq_using_subcommand broker; and __fish_seen_subcommand_from config" -s h -l help -d 'Print help'
 complete -c rmq -n "__fish_rmq_using_subcommand broker; and __fish_seen_subcommand_from config" -f -a "get" -d 'Show settings'
-complete -c rmq -n "__fish_rmq_using_subcommand broker; and __fish_seen_subcommand_from config" -f -a "set" -d 'Change settings: all that are given, or none'
+complete -c rmq -n "__fish_rmq_using_subcommand broker; and __fish_seen_subcommand_from config" -f -a "set" -d 'Change settings of a broker, or of every master of a cluster: at each of them all that are given, or none'
 complete -c rmq -n "__fish_rmq_using_subcommand broker; and __fish_seen_subcommand_from config" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c rmq -n "__fish_rmq_using_subcommand broker; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the brokers of a cluster, with how they are'
 complete -c rmq -n "__fish_rmq_using_subcommand broker; and __fish_seen_subcommand_from help" -f -a "describe" -d 'Show all that a broker says of itself'
@@ -115,18 +115,27 @@ complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcomm
 complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from up" -l namesrvs -d 'How many name servers instead of what the template says, 1 to 9' -r
 complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from up" -l base-port -d 'The first port; nodes get it and those 10, 20, 30 above [default: the usual ones, or the next that are free]' -r
 complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from up" -l timeout -d 'How long each node may take' -r
-complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from up" -s o -l output -d 'How to print' -r -f -a "table\t'Columns'
-json\t'JSON'"
+complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from up" -s o -l output -d 'How to print' -r -f -a "table\t'Columns, for people'
+wide\t'More columns'
+json\t'JSON'
+yaml\t'YAML'
+csv\t'CSV; several tables one after the other, each with a heading row and an empty line in between'
+name\t'Names, one a line'"
 complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from up" -l log-level -d 'What to log on standard error: error, warn, info, debug, trace, or a list such as `info,broker=debug`' -r
 complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from up" -l foreground -d 'Stay, print what all nodes log, and stop them with Ctrl-C or SIGTERM'
 complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from up" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from status" -l name -d 'Its name' -r
 complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from status" -l dir -d 'Where clusters are kept [default: rmq/clusters in $XDG_STATE_HOME, which is ~/.local/state]' -r -F
+complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from status" -s o -l output -d 'How to print' -r -f -a "table\t'Columns, for people'
+wide\t'More columns'
+json\t'JSON'
+yaml\t'YAML'
+csv\t'CSV; several tables one after the other, each with a heading row and an empty line in between'
+name\t'Names, one a line'"
+complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from status" -l every -d 'How often to look' -r
 complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from status" -l timeout -d 'How long that may take; then it ends with exit code 4' -r
-complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from status" -s o -l output -d 'How to print' -r -f -a "table\t'Columns'
-json\t'JSON'"
 complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from status" -l log-level -d 'What to log on standard error: error, warn, info, debug, trace, or a list such as `info,broker=debug`' -r
-complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from status" -s w -l watch -d 'Show it again whenever it changes, until Ctrl-C'
+complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from status" -s w -l watch -d 'Show it again whenever it changes, until Ctrl-C; JSON is then one line each'
 complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from status" -l exit-when-healthy -d 'End when there is such a cluster, every node serves, and every slave has what its master has'
 complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from logs" -l name -d 'Its name' -r
@@ -159,9 +168,15 @@ complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcomm
 complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from down" -l purge -d 'Remove it then, with all its data'
 complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from down" -s h -l help -d 'Print help'
 complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from list" -l dir -d 'Where clusters are kept [default: rmq/clusters in $XDG_STATE_HOME, which is ~/.local/state]' -r -F
-complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from list" -s o -l output -d 'How to print' -r -f -a "table\t'Columns'
-json\t'JSON'"
+complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from list" -s o -l output -d 'How to print' -r -f -a "table\t'Columns, for people'
+wide\t'More columns'
+json\t'JSON'
+yaml\t'YAML'
+csv\t'CSV; several tables one after the other, each with a heading row and an empty line in between'
+name\t'Names, one a line'"
+complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from list" -l every -d 'How often to look' -r
 complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from list" -l log-level -d 'What to log on standard error: error, warn, info, debug, trace, or a list such as `info,broker=debug`' -r
+complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from list" -s w -l watch -d 'Show it again whenever it changes, until Ctrl-C; JSON is then one line each'
 complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from env" -l name -d 'Its name' -r
 complete -c rmq -n "__fish_rmq_using_subcommand cluster; and __fish_seen_subcommand_from env" -l dir -d 'Where clusters are kept [default: rmq/clusters in $XDG_STATE_HOME, which is ~/.local/state]' -r -F
@@ -214,11 +229,17 @@ complete -c rmq -n "__fish_rmq_using_subcommand check; and not __fish_seen_subco
 complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from namesrv" -l addr -d 'Only this one' -r
 complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from namesrv" -l wait -d 'Look again and again, for so long, until it is healthy' -r
 complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from namesrv" -s o -l output -d 'How to print' -r -f -a "table\t'Columns'
+wide\t'The same, and figures with their limits'
 json\t'JSON'
+yaml\t'YAML'
+csv\t'CSV: findings, an empty line, figures'
+name\t'What was looked at, one a line'
 nagios\t'One line and an exit code, as Nagios and its kin read them'"
+complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from namesrv" -l every -d 'How often to look' -r
 complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from namesrv" -s n -l namesrv -d 'Name servers [default: of the cluster that `rmq cluster up` runs, else 127.0.0.1:9876]' -r
 complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from namesrv" -l timeout -d 'How long to try before giving up' -r
 complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from namesrv" -l log-level -d 'What to log on standard error: error, warn, info, debug, trace, or a list such as `info,broker=debug`' -r
+complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from namesrv" -s w -l watch -d 'Show it again whenever it changes, until Ctrl-C; JSON is then one line each'
 complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from namesrv" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from broker" -l addr -d 'Only this one; name servers are not asked then' -r
 complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from broker" -l warn-disk -d 'Warn if a disk is so full' -r
@@ -226,31 +247,49 @@ complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcomman
 complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from broker" -l warn-send-wait -d 'Warn if the first waiting send has waited for longer' -r
 complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from broker" -l wait -d 'Look again and again, for so long, until it is healthy' -r
 complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from broker" -s o -l output -d 'How to print' -r -f -a "table\t'Columns'
+wide\t'The same, and figures with their limits'
 json\t'JSON'
+yaml\t'YAML'
+csv\t'CSV: findings, an empty line, figures'
+name\t'What was looked at, one a line'
 nagios\t'One line and an exit code, as Nagios and its kin read them'"
+complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from broker" -l every -d 'How often to look' -r
 complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from broker" -s n -l namesrv -d 'Name servers [default: of the cluster that `rmq cluster up` runs, else 127.0.0.1:9876]' -r
 complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from broker" -l timeout -d 'How long to try before giving up' -r
 complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from broker" -l log-level -d 'What to log on standard error: error, warn, info, debug, trace, or a list such as `info,broker=debug`' -r
 complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from broker" -l alive -d 'Only whether it answers, whatever it says: for probes that start a broker anew'
+complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from broker" -s w -l watch -d 'Show it again whenever it changes, until Ctrl-C; JSON is then one line each'
 complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from broker" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from cluster" -l brokers -d 'How many brokers there are at least, masters and slaves' -r
 complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from cluster" -l wait -d 'Look again and again, for so long, until it is healthy' -r
 complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from cluster" -s o -l output -d 'How to print' -r -f -a "table\t'Columns'
+wide\t'The same, and figures with their limits'
 json\t'JSON'
+yaml\t'YAML'
+csv\t'CSV: findings, an empty line, figures'
+name\t'What was looked at, one a line'
 nagios\t'One line and an exit code, as Nagios and its kin read them'"
+complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from cluster" -l every -d 'How often to look' -r
 complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from cluster" -s n -l namesrv -d 'Name servers [default: of the cluster that `rmq cluster up` runs, else 127.0.0.1:9876]' -r
 complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from cluster" -l timeout -d 'How long to try before giving up' -r
 complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from cluster" -l log-level -d 'What to log on standard error: error, warn, info, debug, trace, or a list such as `info,broker=debug`' -r
+complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from cluster" -s w -l watch -d 'Show it again whenever it changes, until Ctrl-C; JSON is then one line each'
 complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from cluster" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from replication" -l max-slave-lag -d 'How much of its master\'s log a slave may lack, in bytes: 0, 4096, 10MiB' -r
 complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from replication" -l min-slaves -d 'How many slaves each master has at least' -r
 complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from replication" -l wait -d 'Look again and again, for so long, until it is healthy' -r
 complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from replication" -s o -l output -d 'How to print' -r -f -a "table\t'Columns'
+wide\t'The same, and figures with their limits'
 json\t'JSON'
+yaml\t'YAML'
+csv\t'CSV: findings, an empty line, figures'
+name\t'What was looked at, one a line'
 nagios\t'One line and an exit code, as Nagios and its kin read them'"
+complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from replication" -l every -d 'How often to look' -r
 complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from replication" -s n -l namesrv -d 'Name servers [default: of the cluster that `rmq cluster up` runs, else 127.0.0.1:9876]' -r
 complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from replication" -l timeout -d 'How long to try before giving up' -r
 complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from replication" -l log-level -d 'What to log on standard error: error, warn, info, debug, trace, or a list such as `info,broker=debug`' -r
+complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from replication" -s w -l watch -d 'Show it again whenever it changes, until Ctrl-C; JSON is then one line each'
 complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from replication" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from help" -f -a "namesrv" -d 'Check that name servers answer'
 complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from help" -f -a "broker" -d 'Check that brokers answer, take messages and have room'
@@ -332,20 +371,20 @@ complete -c rmq -n "__fish_rmq_using_subcommand topic; and __fish_seen_subcomman
 wide\t'More columns'
 json\t'JSON'
 yaml\t'YAML'
-csv\t'CSV with a heading: of the first table, if there are more'
+csv\t'CSV; several tables one after the other, each with a heading row and an empty line in between'
 name\t'Names, one a line'"
 complete -c rmq -n "__fish_rmq_using_subcommand topic; and __fish_seen_subcommand_from list" -l every -d 'How often to look' -r
 complete -c rmq -n "__fish_rmq_using_subcommand topic; and __fish_seen_subcommand_from list" -s n -l namesrv -d 'Name servers [default: of the cluster that `rmq cluster up` runs, else 127.0.0.1:9876]' -r
 complete -c rmq -n "__fish_rmq_using_subcommand topic; and __fish_seen_subcommand_from list" -l timeout -d 'How long to try before giving up' -r
 complete -c rmq -n "__fish_rmq_using_subcommand topic; and __fish_seen_subcommand_from list" -l log-level -d 'What to log on standard error: error, warn, info, debug, trace, or a list such as `info,broker=debug`' -r
-complete -c rmq -n "__fish_rmq_using_subcommand topic; and __fish_seen_subcommand_from list" -s a -l all -d 'Also those of the system, of retries and of dead letters'
+complete -c rmq -n "__fish_rmq_using_subcommand topic; and __fish_seen_subcommand_from list" -s a -l all -l system -d 'Also those of the system, of retries and of dead letters'
 complete -c rmq -n "__fish_rmq_using_subcommand topic; and __fish_seen_subcommand_from list" -s w -l watch -d 'Show it again whenever it changes, until Ctrl-C; JSON is then one line each'
 complete -c rmq -n "__fish_rmq_using_subcommand topic; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rmq -n "__fish_rmq_using_subcommand topic; and __fish_seen_subcommand_from describe" -s o -l output -d 'How to print' -r -f -a "table\t'Columns, for people'
 wide\t'More columns'
 json\t'JSON'
 yaml\t'YAML'
-csv\t'CSV with a heading: of the first table, if there are more'
+csv\t'CSV; several tables one after the other, each with a heading row and an empty line in between'
 name\t'Names, one a line'"
 complete -c rmq -n "__fish_rmq_using_subcommand topic; and __fish_seen_subcommand_from describe" -l every -d 'How often to look' -r
 complete -c rmq -n "__fish_rmq_using_subcommand topic; and __fish_seen_subcommand_from describe" -s n -l namesrv -d 'Name servers [default: of the cluster that `rmq cluster up` runs, else 127.0.0.1:9876]' -r
@@ -363,7 +402,7 @@ complete -c rmq -n "__fish_rmq_using_subcommand topic; and __fish_seen_subcomman
 wide\t'More columns'
 json\t'JSON'
 yaml\t'YAML'
-csv\t'CSV with a heading: of the first table, if there are more'
+csv\t'CSV; several tables one after the other, each with a heading row and an empty line in between'
 name\t'Names, one a line'"
 complete -c rmq -n "__fish_rmq_using_subcommand topic; and __fish_seen_subcommand_from create" -s n -l namesrv -d 'Name servers [default: of the cluster that `rmq cluster up` runs, else 127.0.0.1:9876]' -r
 complete -c rmq -n "__fish_rmq_using_subcommand topic; and __fish_seen_subcommand_from create" -l timeout -d 'How long to try before giving up' -r
@@ -382,7 +421,7 @@ complete -c rmq -n "__fish_rmq_using_subcommand topic; and __fish_seen_subcomman
 wide\t'More columns'
 json\t'JSON'
 yaml\t'YAML'
-csv\t'CSV with a heading: of the first table, if there are more'
+csv\t'CSV; several tables one after the other, each with a heading row and an empty line in between'
 name\t'Names, one a line'"
 complete -c rmq -n "__fish_rmq_using_subcommand topic; and __fish_seen_subcommand_from update" -s n -l namesrv -d 'Name servers [default: of the cluster that `rmq cluster up` runs, else 127.0.0.1:9876]' -r
 complete -c rmq -n "__fish_rmq_using_subcommand topic; and __fish_seen_subcommand_from update" -l timeout -d 'How long to try before giving up' -r
@@ -394,7 +433,7 @@ complete -c rmq -n "__fish_rmq_using_subcommand topic; and __fish_seen_subcomman
 wide\t'More columns'
 json\t'JSON'
 yaml\t'YAML'
-csv\t'CSV with a heading: of the first table, if there are more'
+csv\t'CSV; several tables one after the other, each with a heading row and an empty line in between'
 name\t'Names, one a line'"
 complete -c rmq -n "__fish_rmq_using_subcommand topic; and __fish_seen_subcommand_from delete" -s n -l namesrv -d 'Name servers [default: of the cluster that `rmq cluster up` runs, else 127.0.0.1:9876]' -r
 complete -c rmq -n "__fish_rmq_using_subcommand topic; and __fish_seen_subcommand_from delete" -l timeout -d 'How long to try before giving up' -r
@@ -404,7 +443,7 @@ complete -c rmq -n "__fish_rmq_using_subcommand topic; and __fish_seen_subcomman
 wide\t'More columns'
 json\t'JSON'
 yaml\t'YAML'
-csv\t'CSV with a heading: of the first table, if there are more'
+csv\t'CSV; several tables one after the other, each with a heading row and an empty line in between'
 name\t'Names, one a line'"
 complete -c rmq -n "__fish_rmq_using_subcommand topic; and __fish_seen_subcommand_from route" -l every -d 'How often to look' -r
 complete -c rmq -n "__fish_rmq_using_subcommand topic; and __fish_seen_subcommand_from route" -s n -l namesrv -d 'Name servers [default: of the cluster that `rmq cluster up` runs, else 127.0.0.1:9876]' -r
@@ -419,31 +458,33 @@ complete -c rmq -n "__fish_rmq_using_subcommand topic; and __fish_seen_subcomman
 complete -c rmq -n "__fish_rmq_using_subcommand topic; and __fish_seen_subcommand_from help" -f -a "delete" -d 'Delete a topic with its messages'
 complete -c rmq -n "__fish_rmq_using_subcommand topic; and __fish_seen_subcommand_from help" -f -a "route" -d 'Show which brokers hold a topic'
 complete -c rmq -n "__fish_rmq_using_subcommand topic; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c rmq -n "__fish_rmq_using_subcommand group; and not __fish_seen_subcommand_from list describe lag delete help" -l log-level -d 'What to log on standard error: error, warn, info, debug, trace, or a list such as `info,broker=debug`' -r
-complete -c rmq -n "__fish_rmq_using_subcommand group; and not __fish_seen_subcommand_from list describe lag delete help" -s h -l help -d 'Print help'
-complete -c rmq -n "__fish_rmq_using_subcommand group; and not __fish_seen_subcommand_from list describe lag delete help" -f -a "list" -d 'List the groups, with what they have still to consume'
-complete -c rmq -n "__fish_rmq_using_subcommand group; and not __fish_seen_subcommand_from list describe lag delete help" -f -a "describe" -d 'Show a group: its settings, its members, what it reads, and how far it has come'
-complete -c rmq -n "__fish_rmq_using_subcommand group; and not __fish_seen_subcommand_from list describe lag delete help" -f -a "lag" -d 'Show what a group has still to consume, queue by queue'
-complete -c rmq -n "__fish_rmq_using_subcommand group; and not __fish_seen_subcommand_from list describe lag delete help" -f -a "delete" -d 'Let brokers forget a group'
-complete -c rmq -n "__fish_rmq_using_subcommand group; and not __fish_seen_subcommand_from list describe lag delete help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c rmq -n "__fish_rmq_using_subcommand group; and not __fish_seen_subcommand_from list describe lag create update delete help" -l log-level -d 'What to log on standard error: error, warn, info, debug, trace, or a list such as `info,broker=debug`' -r
+complete -c rmq -n "__fish_rmq_using_subcommand group; and not __fish_seen_subcommand_from list describe lag create update delete help" -s h -l help -d 'Print help'
+complete -c rmq -n "__fish_rmq_using_subcommand group; and not __fish_seen_subcommand_from list describe lag create update delete help" -f -a "list" -d 'List the groups, with what they have still to consume'
+complete -c rmq -n "__fish_rmq_using_subcommand group; and not __fish_seen_subcommand_from list describe lag create update delete help" -f -a "describe" -d 'Show a group: its settings, its members, what it reads, and how far it has come'
+complete -c rmq -n "__fish_rmq_using_subcommand group; and not __fish_seen_subcommand_from list describe lag create update delete help" -f -a "lag" -d 'Show what a group has still to consume, queue by queue'
+complete -c rmq -n "__fish_rmq_using_subcommand group; and not __fish_seen_subcommand_from list describe lag create update delete help" -f -a "create" -d 'Create a group, or set it anew where it exists'
+complete -c rmq -n "__fish_rmq_using_subcommand group; and not __fish_seen_subcommand_from list describe lag create update delete help" -f -a "update" -d 'Change a group where it exists; what is not said stays as it is at each broker'
+complete -c rmq -n "__fish_rmq_using_subcommand group; and not __fish_seen_subcommand_from list describe lag create update delete help" -f -a "delete" -d 'Let brokers forget a group'
+complete -c rmq -n "__fish_rmq_using_subcommand group; and not __fish_seen_subcommand_from list describe lag create update delete help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from list" -s o -l output -d 'How to print' -r -f -a "table\t'Columns, for people'
 wide\t'More columns'
 json\t'JSON'
 yaml\t'YAML'
-csv\t'CSV with a heading: of the first table, if there are more'
+csv\t'CSV; several tables one after the other, each with a heading row and an empty line in between'
 name\t'Names, one a line'"
 complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from list" -l every -d 'How often to look' -r
 complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from list" -s n -l namesrv -d 'Name servers [default: of the cluster that `rmq cluster up` runs, else 127.0.0.1:9876]' -r
 complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from list" -l timeout -d 'How long to try before giving up' -r
 complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from list" -l log-level -d 'What to log on standard error: error, warn, info, debug, trace, or a list such as `info,broker=debug`' -r
-complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from list" -s a -l all -d 'Also those that every broker has for clients and tools'
+complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from list" -s a -l system -l all -d 'Also those that every broker has for clients and tools'
 complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from list" -s w -l watch -d 'Show it again whenever it changes, until Ctrl-C; JSON is then one line each'
 complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from describe" -s o -l output -d 'How to print' -r -f -a "table\t'Columns, for people'
 wide\t'More columns'
 json\t'JSON'
 yaml\t'YAML'
-csv\t'CSV with a heading: of the first table, if there are more'
+csv\t'CSV; several tables one after the other, each with a heading row and an empty line in between'
 name\t'Names, one a line'"
 complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from describe" -l every -d 'How often to look' -r
 complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from describe" -s n -l namesrv -d 'Name servers [default: of the cluster that `rmq cluster up` runs, else 127.0.0.1:9876]' -r
@@ -458,7 +499,7 @@ complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcomman
 wide\t'More columns'
 json\t'JSON'
 yaml\t'YAML'
-csv\t'CSV with a heading: of the first table, if there are more'
+csv\t'CSV; several tables one after the other, each with a heading row and an empty line in between'
 name\t'Names, one a line'"
 complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from lag" -l every -d 'How often to look' -r
 complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from lag" -s n -l namesrv -d 'Name servers [default: of the cluster that `rmq cluster up` runs, else 127.0.0.1:9876]' -r
@@ -466,13 +507,61 @@ complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcomman
 complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from lag" -l log-level -d 'What to log on standard error: error, warn, info, debug, trace, or a list such as `info,broker=debug`' -r
 complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from lag" -s w -l watch -d 'Show it again whenever it changes, until Ctrl-C; JSON is then one line each'
 complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from lag" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from create" -l consume-enable -d 'Whether it may consume' -r -f -a "true\t''
+false\t''"
+complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from create" -l consume-from-min-enable -d 'Whether it may begin at the first message: kept by brokers, used by none' -r -f -a "true\t''
+false\t''"
+complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from create" -l consume-broadcast-enable -d 'Whether its members may each consume everything' -r -f -a "true\t''
+false\t''"
+complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from create" -l retry-queue-nums -d 'How many queues its topic of retries has on each broker; none: what it fails on is lost' -r
+complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from create" -l retry-max-times -d 'How often it is given a message again before that is a dead letter' -r
+complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from create" -l broker-id -d 'The broker of each name that it reads from: 0 is the master' -r
+complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from create" -l which-broker-when-consume-slowly -d 'The one that it reads from when it lags far behind' -r
+complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from create" -l notify-consumer-ids-changed -d 'Whether members are told at once when one comes or goes' -r -f -a "true\t''
+false\t''"
+complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from create" -l cluster -d 'Only at the brokers of this cluster' -r
+complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from create" -l broker -d 'Only at this broker: its name or its address' -r
+complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from create" -s o -l output -d 'How to print' -r -f -a "table\t'Columns, for people'
+wide\t'More columns'
+json\t'JSON'
+yaml\t'YAML'
+csv\t'CSV; several tables one after the other, each with a heading row and an empty line in between'
+name\t'Names, one a line'"
+complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from create" -s n -l namesrv -d 'Name servers [default: of the cluster that `rmq cluster up` runs, else 127.0.0.1:9876]' -r
+complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from create" -l timeout -d 'How long to try before giving up' -r
+complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from create" -l log-level -d 'What to log on standard error: error, warn, info, debug, trace, or a list such as `info,broker=debug`' -r
+complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from update" -l consume-enable -d 'Whether it may consume' -r -f -a "true\t''
+false\t''"
+complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from update" -l consume-from-min-enable -d 'Whether it may begin at the first message: kept by brokers, used by none' -r -f -a "true\t''
+false\t''"
+complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from update" -l consume-broadcast-enable -d 'Whether its members may each consume everything' -r -f -a "true\t''
+false\t''"
+complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from update" -l retry-queue-nums -d 'How many queues its topic of retries has on each broker; none: what it fails on is lost' -r
+complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from update" -l retry-max-times -d 'How often it is given a message again before that is a dead letter' -r
+complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from update" -l broker-id -d 'The broker of each name that it reads from: 0 is the master' -r
+complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from update" -l which-broker-when-consume-slowly -d 'The one that it reads from when it lags far behind' -r
+complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from update" -l notify-consumer-ids-changed -d 'Whether members are told at once when one comes or goes' -r -f -a "true\t''
+false\t''"
+complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from update" -l cluster -d 'Only at the brokers of this cluster' -r
+complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from update" -l broker -d 'Only at this broker: its name or its address' -r
+complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from update" -s o -l output -d 'How to print' -r -f -a "table\t'Columns, for people'
+wide\t'More columns'
+json\t'JSON'
+yaml\t'YAML'
+csv\t'CSV; several tables one after the other, each with a heading row and an empty line in between'
+name\t'Names, one a line'"
+complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from update" -s n -l namesrv -d 'Name servers [default: of the cluster that `rmq cluster up` runs, else 127.0.0.1:9876]' -r
+complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from update" -l timeout -d 'How long to try before giving up' -r
+complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from update" -l log-level -d 'What to log on standard error: error, warn, info, debug, trace, or a list such as `info,broker=debug`' -r
+complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from update" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from delete" -l cluster -d 'Only at the brokers of this cluster' -r
 complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from delete" -l broker -d 'Only at this broker: its name or its address' -r
 complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from delete" -s o -l output -d 'How to print' -r -f -a "table\t'Columns, for people'
 wide\t'More columns'
 json\t'JSON'
 yaml\t'YAML'
-csv\t'CSV with a heading: of the first table, if there are more'
+csv\t'CSV; several tables one after the other, each with a heading row and an empty line in between'
 name\t'Names, one a line'"
 complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from delete" -s n -l namesrv -d 'Name servers [default: of the cluster that `rmq cluster up` runs, else 127.0.0.1:9876]' -r
 complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from delete" -l timeout -d 'How long to try before giving up' -r
@@ -483,6 +572,8 @@ complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcomman
 complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the groups, with what they have still to consume'
 complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from help" -f -a "describe" -d 'Show a group: its settings, its members, what it reads, and how far it has come'
 complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from help" -f -a "lag" -d 'Show what a group has still to consume, queue by queue'
+complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from help" -f -a "create" -d 'Create a group, or set it anew where it exists'
+complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from help" -f -a "update" -d 'Change a group where it exists; what is not said stays as it is at each broker'
 complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from help" -f -a "delete" -d 'Let brokers forget a group'
 complete -c rmq -n "__fish_rmq_using_subcommand group; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c rmq -n "__fish_rmq_using_subcommand client; and not __fish_seen_subcommand_from list help" -l log-level -d 'What to log on standard error: error, warn, info, debug, trace, or a list such as `info,broker=debug`' -r
@@ -498,7 +589,7 @@ complete -c rmq -n "__fish_rmq_using_subcommand client; and __fish_seen_subcomma
 wide\t'More columns'
 json\t'JSON'
 yaml\t'YAML'
-csv\t'CSV with a heading: of the first table, if there are more'
+csv\t'CSV; several tables one after the other, each with a heading row and an empty line in between'
 name\t'Names, one a line'"
 complete -c rmq -n "__fish_rmq_using_subcommand client; and __fish_seen_subcommand_from list" -l every -d 'How often to look' -r
 complete -c rmq -n "__fish_rmq_using_subcommand client; and __fish_seen_subcommand_from list" -s n -l namesrv -d 'Name servers [default: of the cluster that `rmq cluster up` runs, else 127.0.0.1:9876]' -r
@@ -522,7 +613,7 @@ complete -c rmq -n "__fish_rmq_using_subcommand offset; and __fish_seen_subcomma
 wide\t'More columns'
 json\t'JSON'
 yaml\t'YAML'
-csv\t'CSV with a heading: of the first table, if there are more'
+csv\t'CSV; several tables one after the other, each with a heading row and an empty line in between'
 name\t'Names, one a line'"
 complete -c rmq -n "__fish_rmq_using_subcommand offset; and __fish_seen_subcommand_from reset" -s n -l namesrv -d 'Name servers [default: of the cluster that `rmq cluster up` runs, else 127.0.0.1:9876]' -r
 complete -c rmq -n "__fish_rmq_using_subcommand offset; and __fish_seen_subcommand_from reset" -l timeout -d 'How long to try before giving up' -r
@@ -578,11 +669,17 @@ complete -c rmq -n "__fish_rmq_using_subcommand dlq; and not __fish_seen_subcomm
 complete -c rmq -n "__fish_rmq_using_subcommand dlq; and not __fish_seen_subcommand_from list peek resend help" -f -a "peek" -d 'Print the dead letters of a group, the oldest first'
 complete -c rmq -n "__fish_rmq_using_subcommand dlq; and not __fish_seen_subcommand_from list peek resend help" -f -a "resend" -d 'Send the dead letters of a group again, each to the topic it was first sent to'
 complete -c rmq -n "__fish_rmq_using_subcommand dlq; and not __fish_seen_subcommand_from list peek resend help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c rmq -n "__fish_rmq_using_subcommand dlq; and __fish_seen_subcommand_from list" -s o -l output -d 'How to print' -r -f -a "table\t'Columns'
-json\t'One JSON array of groups, each with its queues'"
+complete -c rmq -n "__fish_rmq_using_subcommand dlq; and __fish_seen_subcommand_from list" -s o -l output -d 'How to print' -r -f -a "table\t'Columns, for people'
+wide\t'More columns'
+json\t'JSON'
+yaml\t'YAML'
+csv\t'CSV; several tables one after the other, each with a heading row and an empty line in between'
+name\t'Names, one a line'"
+complete -c rmq -n "__fish_rmq_using_subcommand dlq; and __fish_seen_subcommand_from list" -l every -d 'How often to look' -r
 complete -c rmq -n "__fish_rmq_using_subcommand dlq; and __fish_seen_subcommand_from list" -s n -l namesrv -d 'Name servers [default: of the cluster that `rmq cluster up` runs, else 127.0.0.1:9876]' -r
 complete -c rmq -n "__fish_rmq_using_subcommand dlq; and __fish_seen_subcommand_from list" -l timeout -d 'How long to try before giving up' -r
 complete -c rmq -n "__fish_rmq_using_subcommand dlq; and __fish_seen_subcommand_from list" -l log-level -d 'What to log on standard error: error, warn, info, debug, trace, or a list such as `info,broker=debug`' -r
+complete -c rmq -n "__fish_rmq_using_subcommand dlq; and __fish_seen_subcommand_from list" -s w -l watch -d 'Show it again whenever it changes, until Ctrl-C; JSON is then one line each'
 complete -c rmq -n "__fish_rmq_using_subcommand dlq; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rmq -n "__fish_rmq_using_subcommand dlq; and __fish_seen_subcommand_from peek" -l from -d 'Where to begin: first, last, an OFFSET, -N for the last N of each queue, or a TIME (2026-01-02T03:04:05Z, "2026-01-02 03:04:05", ms since 1970, -10m): when they became dead letters' -r
 complete -c rmq -n "__fish_rmq_using_subcommand dlq; and __fish_seen_subcommand_from peek" -s n -l count -d 'End after so many messages' -r
@@ -618,10 +715,16 @@ complete -c rmq -n "__fish_rmq_using_subcommand store; and not __fish_seen_subco
 complete -c rmq -n "__fish_rmq_using_subcommand store; and not __fish_seen_subcommand_from ls verify dump repair help" -f -a "repair" -d 'Mend a store that no process has open: cut a torn end, build queues and index anew where they are wrong'
 complete -c rmq -n "__fish_rmq_using_subcommand store; and not __fish_seen_subcommand_from ls verify dump repair help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c rmq -n "__fish_rmq_using_subcommand store; and __fish_seen_subcommand_from ls" -s c -l config -d 'The settings of its broker, where maxHashSlotNum, maxIndexNum or messageDelayLevel are not the usual ones, or storePathCommitLog is elsewhere' -r -F
-complete -c rmq -n "__fish_rmq_using_subcommand store; and __fish_seen_subcommand_from ls" -s o -l output -d 'How to print' -r -f -a "table\t'For people'
+complete -c rmq -n "__fish_rmq_using_subcommand store; and __fish_seen_subcommand_from ls" -s o -l output -d 'How to print' -r -f -a "table\t'Columns, for people'
+wide\t'More columns'
 json\t'One JSON object'
-jsonl\t'One JSON object a line'"
+jsonl\t'One JSON object a line'
+yaml\t'The same object as YAML'
+csv\t'CSV with a heading'
+name\t'Paths of files, one a line'"
+complete -c rmq -n "__fish_rmq_using_subcommand store; and __fish_seen_subcommand_from ls" -l every -d 'How often to look' -r
 complete -c rmq -n "__fish_rmq_using_subcommand store; and __fish_seen_subcommand_from ls" -l log-level -d 'What to log on standard error: error, warn, info, debug, trace, or a list such as `info,broker=debug`' -r
+complete -c rmq -n "__fish_rmq_using_subcommand store; and __fish_seen_subcommand_from ls" -s w -l watch -d 'Show it again whenever it changes, until Ctrl-C; JSON is then one line each'
 complete -c rmq -n "__fish_rmq_using_subcommand store; and __fish_seen_subcommand_from ls" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rmq -n "__fish_rmq_using_subcommand store; and __fish_seen_subcommand_from verify" -s c -l config -d 'The settings of its broker, where maxHashSlotNum, maxIndexNum or messageDelayLevel are not the usual ones, or storePathCommitLog is elsewhere' -r -F
 complete -c rmq -n "__fish_rmq_using_subcommand store; and __fish_seen_subcommand_from verify" -l max -d 'List at most so many of each: errors, warnings, notes; the others are counted' -r
@@ -665,7 +768,7 @@ complete -c rmq -n "__fish_rmq_using_subcommand help; and not __fish_seen_subcom
 complete -c rmq -n "__fish_rmq_using_subcommand help; and not __fish_seen_subcommand_from namesrv broker cluster check top produce consume topic group client offset message dlq store completions help" -f -a "produce" -d 'Send messages: one a line of standard input, or as told'
 complete -c rmq -n "__fish_rmq_using_subcommand help; and not __fish_seen_subcommand_from namesrv broker cluster check top produce consume topic group client offset message dlq store completions help" -f -a "consume" -d 'Print the messages of a topic'
 complete -c rmq -n "__fish_rmq_using_subcommand help; and not __fish_seen_subcommand_from namesrv broker cluster check top produce consume topic group client offset message dlq store completions help" -f -a "topic" -d 'List topics, show what they are like, create, change and delete them'
-complete -c rmq -n "__fish_rmq_using_subcommand help; and not __fish_seen_subcommand_from namesrv broker cluster check top produce consume topic group client offset message dlq store completions help" -f -a "group" -d 'List groups, show what they are and how far they have come, and delete them'
+complete -c rmq -n "__fish_rmq_using_subcommand help; and not __fish_seen_subcommand_from namesrv broker cluster check top produce consume topic group client offset message dlq store completions help" -f -a "group" -d 'List groups, show what they are and how far they have come, create, change and delete them'
 complete -c rmq -n "__fish_rmq_using_subcommand help; and not __fish_seen_subcommand_from namesrv broker cluster check top produce consume topic group client offset message dlq store completions help" -f -a "client" -d 'List the clients that are connected'
 complete -c rmq -n "__fish_rmq_using_subcommand help; and not __fish_seen_subcommand_from namesrv broker cluster check top produce consume topic group client offset message dlq store completions help" -f -a "offset" -d 'Change where a group goes on'
 complete -c rmq -n "__fish_rmq_using_subcommand help; and not __fish_seen_subcommand_from namesrv broker cluster check top produce consume topic group client offset message dlq store completions help" -f -a "message" -d 'Find messages by their id or by a key'
@@ -701,6 +804,8 @@ complete -c rmq -n "__fish_rmq_using_subcommand help; and __fish_seen_subcommand
 complete -c rmq -n "__fish_rmq_using_subcommand help; and __fish_seen_subcommand_from group" -f -a "list" -d 'List the groups, with what they have still to consume'
 complete -c rmq -n "__fish_rmq_using_subcommand help; and __fish_seen_subcommand_from group" -f -a "describe" -d 'Show a group: its settings, its members, what it reads, and how far it has come'
 complete -c rmq -n "__fish_rmq_using_subcommand help; and __fish_seen_subcommand_from group" -f -a "lag" -d 'Show what a group has still to consume, queue by queue'
+complete -c rmq -n "__fish_rmq_using_subcommand help; and __fish_seen_subcommand_from group" -f -a "create" -d 'Create a group, or set it anew where it exists'
+complete -c rmq -n "__fish_rmq_using_subcommand help; and __fish_seen_subcommand_from group" -f -a "update" -d 'Change a group where it exists; what is not said stays as it is at each broker'
 complete -c rmq -n "__fish_rmq_using_subcommand help; and __fish_seen_subcommand_from group" -f -a "delete" -d 'Let brokers forget a group'
 complete -c rmq -n "__fish_rmq_using_subcommand help; and __fish_seen_subcommand_from client" -f -a "list" -d 'List producers and consumers, with their groups'
 complete -c rmq -n "__fish_rmq_using_subcommand help; and __fish_seen_subcommand_from offset" -f -a "reset" -d 'Show where a group would go on, and let it go on there with --execute'

@@ -62,11 +62,14 @@ pub async fn list(arguments: List) -> Result<(), Failure> {
     let List { shown, reach } = arguments;
     let reach = reach.settled().await;
     let admin = reach.admin()?;
-    shown.show(&reach, || all(&admin)).await
+    shown.show(&reach, || all(&admin, &reach)).await
 }
 
-async fn all(admin: &Admin) -> Result<Answer, Failure> {
+async fn all(admin: &Admin, reach: &Reach) -> Result<Answer, Failure> {
     let snapshot = admin.snapshot(&Clock::System, false).await?;
+    if snapshot.brokers.is_empty() {
+        return Err(reach.no_broker());
+    }
     let rows = snapshot.brokers.iter().map(|view| row(&view.broker, &view.info)).collect();
     let silent = snapshot.brokers.iter().filter_map(|view| {
         let why = view.info.as_ref().err()?;

@@ -4,10 +4,12 @@ use super::asked::find;
 use crate::{
     answer::{Answer, Column, Style, column},
     failure::{Failure, Kind},
+    places::{self, CHANGES},
     reach::Reach,
     watch::Shown,
 };
-use admin::BrokerSettings;
+use admin::{Admin, BrokerRef, BrokerSettings, Where};
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 /// Show the settings of a broker that runs, and change those that may change meanwhile
@@ -38,25 +40,46 @@ struct Get {
     reach: Reach,
 }
 
-/// Change settings: all that are given, or none
+/// Change settings of a broker, or of every master of a cluster: at each of them all that are given, or none
 ///
-/// A broker of rmq keeps them until it is started anew: what is to last belongs in its file. It never takes paths,
-/// addresses, ports, names or roles in this way.
+/// Prints what each broker says before and after. A broker of rmq never takes paths, addresses, ports, names or roles in this
+/// way. A slave is changed by its address.
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "rmq broker config set [OPTIONS] <BROKER|--cluster <CLUSTER>> <KEY=VALUE>...")]
 #[command(after_help = "\
 Examples:
   rmq broker config set broker-a fileReservedTime=48
-  rmq broker config set 10.0.0.7:10911 brokerPermission=4")]
+  rmq broker config set 10.0.0.7:10911 brokerPermission=4
+  rmq broker config set --cluster DefaultCluster fileReservedTime=48     exit code 6 if only some brokers took it")]
 struct Set {
-    /// The broker's name, which means its master, or its address
-    broker: String,
-    /// What to change
-    #[arg(value_name = "KEY=VALUE", required = true, value_parser = super::pair)]
-    changes: Vec<(String, String)>,
+    /// The broker's name, which means its master, or its address; and what to change
+    #[arg(value_name = "BROKER KEY=VALUE", required = true)]
+    words: Vec<String>,
+    /// Instead of a broker: every master of this cluster
+    #[arg(long)]
+    cluster: Option<String>,
     #[command(flatten)]
     style: Style,
     #[command(flatten)]
     reach: Reach,
+}
+
+impl Set {
+    /// Where, and what.
+    fn said(&self) -> Result<(Where, Vec<(String, String)>), Failure> {
+        let usage = |message: String| Failure::new(Kind::Usage, message).hint("rmq broker config set --help");
+        let (place, words) = match (&self.cluster, &self.words[..]) {
+            (Some(cluster), words) => (Where::Cluster(cluster.clone()), words),
+            (None, [broker, words @ ..]) if !broker.contains('=') => (Where::Broker(broker.clone()), words),
+            (None, _) => return Err(usage("which broker? Name one before the settings, or give --cluster".to_owned())),
+        };
+        let pair = |word: &String| super::pair(word).map_err(|expected| usage(format!("{word:?}: {expected}")));
+        let changes: Vec<_> = words.iter().map(pair).collect::<Result<_, _>>()?;
+        match changes.is_empty() {
+            true => Err(usage("say what to change: KEY=VALUE".to_owned())),
+            false => Ok((place, changes)),
+        }
+    }
 }
 
 impl Arguments {
@@ -82,7 +105,6 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
 }
 
 const VALUES: &[Column] = &[column("KEY", "key"), column("VALUE", "value")];
-const CHANGES: &[Column] = &[column("KEY", "key"), column("BEFORE", "before"), column("AFTER", "after")];
 
 async fn get(arguments: Get) -> Result<(), Failure> {
     let Get { broker, keys, shown, reach } = arguments;
@@ -102,22 +124,44 @@ async fn get(arguments: Get) -> Result<(), Failure> {
 }
 
 async fn set(arguments: Set) -> Result<(), Failure> {
-    let Set { broker, changes, style, reach } = arguments;
+    let (place, changes) = arguments.said()?;
+    let Set { style, reach, .. } = arguments;
     let reach = reach.settled().await;
     let admin = reach.admin()?;
     let answer = reach.within(async {
-        let found = find(&admin, &broker).await?;
-        let before = admin.settings(&found.addr).await?;
-        changes.iter().try_for_each(|(key, _)| known(&before, key, &broker))?;
-        admin.change_settings(&found.addr, &changes).await?;
-        let after = admin.settings(&found.addr).await?;
-        let row =
-            |key: &String| json!({ "key": key, "before": before.values.get(key), "after": after.values.get(key) });
-        let rows: Vec<Value> = changes.iter().map(|(key, _)| row(key)).collect();
-        let about = json!({ "broker": found.name, "address": found.addr });
-        Ok(Answer::within(about).with("changes", CHANGES, rows))
+        let brokers = match &place {
+            Where::Broker(name) => vec![find(&admin, name).await?],
+            place => admin.masters(place).await?,
+        };
+        let about = match (&place, &brokers[..]) {
+            (Where::Cluster(cluster), _) => json!({ "cluster": cluster }),
+            (_, [one]) => json!({ "broker": one.name, "address": one.addr }),
+            (_, several) => json!({ "brokers": several.len() }),
+        };
+        let set = brokers.iter().map(|broker| set_at(&admin, broker, &changes));
+        let (mut rows, mut lacks) = (Vec::new(), Vec::new());
+        for (broker, outcome) in brokers.iter().zip(join_all(set).await) {
+            match outcome {
+                Ok(changed) => rows.extend(changed),
+                Err(failure) => lacks.push((broker.to_string(), failure)),
+            }
+        }
+        Ok(Answer::within(about).with("changes", CHANGES, rows).named_by("key").lacking(brokers.len(), lacks))
     });
     answer.await?.print(style)
+}
+
+/// Sets them at one broker; each as the broker tells it before and after.
+async fn set_at(admin: &Admin, broker: &BrokerRef, changes: &[(String, String)]) -> Result<Vec<Value>, Failure> {
+    let before = admin.settings(&broker.addr).await?;
+    changes.iter().try_for_each(|(key, _)| known(&before, key, &broker.name))?;
+    admin.change_settings(&broker.addr, changes).await?;
+    let after = admin.settings(&broker.addr).await?;
+    let row = |key: &String| {
+        let value = |settings: &BrokerSettings| Some(settings.values.get(key).cloned());
+        places::change(broker, key, value(&before), value(&after))
+    };
+    Ok(changes.iter().map(|(key, _)| row(key)).collect())
 }
 
 /// That there is such a setting.

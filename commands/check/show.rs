@@ -3,39 +3,49 @@
 //! Nagios: `LEVEL - text | 'label'=value[unit];[warning];[critical]`, where a value that is not known is `U`.
 //! Source: Nagios Plugin Development Guidelines.
 
-use crate::table::render;
+use crate::answer::{Answer, Column, column, wide};
 use admin::health::{Finding, Health, Level, Measure};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// Troubles told in one line; the rest are counted.
 const TOLD: usize = 3;
 
-/// Every finding, one a line.
-pub fn table(health: &Health) -> String {
-    let rows = health.findings.iter().map(|finding| {
-        let Finding { level, code, about, says } = finding;
-        [level.name(), code.unwrap_or_default(), about, says].map(str::to_owned)
-    });
-    render(&["STATE", "CODE", "WHAT", "FOUND"], rows)
-}
+const FINDINGS: &[Column] =
+    &[column("STATE", "level"), column("CODE", "code"), column("WHAT", "what"), column("FOUND", "found")];
 
-/// Findings and figures.
-pub fn json(check: &str, health: &Health) -> Value {
+const MEASURES: &[Column] = &[
+    wide("FIGURE", "name"),
+    wide("VALUE", "value"),
+    wide("UNIT", "unit"),
+    wide("WARNING AT", "warning"),
+    wide("CRITICAL AT", "critical"),
+];
+
+/// Findings, one a line, and figures.
+pub fn answer(check: &str, health: &Health) -> Answer {
     let findings = health.findings.iter().map(|finding| {
         let Finding { level, code, about, says } = finding;
-        json!({ "level": level.name(), "code": code, "what": about, "found": says })
+        let mut row = json!({ "level": level.name(), "what": about, "found": says });
+        if let Some(code) = code {
+            row["code"] = (*code).into();
+        }
+        row
     });
     let measures = health.measures.iter().map(|measure| {
         let Measure { name, value, unit, warning, critical } = measure;
-        json!({ "name": name, "value": value, "unit": unit, "warning": warning, "critical": critical })
+        let mut row = json!({ "name": name, "value": value, "unit": unit });
+        for (key, limit) in [("warning", warning), ("critical", critical)] {
+            if let Some(limit) = limit {
+                row[key] = (*limit).into();
+            }
+        }
+        row
     });
-    json!({
-        "check": check,
-        "healthy": health.is_healthy(),
-        "level": health.level().name(),
-        "findings": findings.collect::<Vec<_>>(),
-        "measures": measures.collect::<Vec<_>>(),
-    })
+    let about = json!({ "check": check, "healthy": health.is_healthy(), "level": health.level().name() });
+    Answer::within(about)
+        .with("findings", FINDINGS, findings.collect())
+        .with("measures", MEASURES, measures.collect())
+        .named_by("what")
 }
 
 /// The line that Nagios reads.
@@ -96,6 +106,7 @@ fn rounded(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
 
     fn finding(level: Level, says: &str) -> Finding {
         Finding { level, code: (level != Level::Ok).then_some("H10"), about: "a:1".to_owned(), says: says.to_owned() }
@@ -137,7 +148,7 @@ mod tests {
             findings: vec![finding(Level::Unknown, "does not tell")],
             measures: vec![measure("lag", None, "B")],
         };
-        let json = json("replication", &health);
+        let json = answer("replication", &health).document();
         assert_eq!((&json["healthy"], &json["level"]), (&false.into(), &"UNKNOWN".into()));
         assert_eq!((&json["measures"][0]["value"], &json["findings"][0]["code"]), (&Value::Null, &"H10".into()));
     }

@@ -1,41 +1,32 @@
 //! `rmq cluster status` and `list`: how clusters are.
 
-use super::{Named, Output, Place, home};
+use super::{Named, Place, home};
 use crate::{
-    failure::{Failure, Kind, say},
-    output, table, when,
+    answer::{Answer, Column, column, wide},
+    failure::{Failure, Kind},
+    watch::{Screen, Shown},
+    when,
 };
 use ::cluster::{Error, NodeState, NodeStatus, Role, Status};
 use serde_json::{Value, json};
-use std::{
-    io::{IsTerminal, stdout},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-/// How often a person wants to see it.
-const WATCH_EVERY: Duration = Duration::from_secs(1);
 /// How often it is looked at when its health is waited for.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// To the upper left corner, and nothing below.
-const CLEAR: &str = "\x1b[H\x1b[J";
 
 /// Show how a cluster is; fails unless all of it serves
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
     named: Named,
-    /// Show it again whenever it changes, until Ctrl-C
-    #[arg(short, long)]
-    watch: bool,
+    #[command(flatten)]
+    pub(super) shown: Shown,
     /// End when there is such a cluster, every node serves, and every slave has what its master has
     #[arg(long)]
     exit_when_healthy: bool,
     /// How long that may take; then it ends with exit code 4
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = when::duration, requires = "exit_when_healthy")]
     timeout: Duration,
-    /// How to print
-    #[arg(short, long, value_enum, default_value = "table")]
-    pub(super) output: Output,
 }
 
 /// List the clusters of this machine
@@ -43,17 +34,37 @@ pub struct Arguments {
 pub struct List {
     #[command(flatten)]
     place: Place,
-    /// How to print
-    #[arg(short, long, value_enum, default_value = "table")]
-    pub(super) output: Output,
+    #[command(flatten)]
+    pub(super) shown: Shown,
 }
+
+const NODES: &[Column] = &[
+    column("NODE", "name"),
+    column("ROLE", "role"),
+    column("ID", "broker_id"),
+    column("ADDRESS", "address"),
+    column("STATE", "state"),
+    column("BEHIND", "behind_bytes"),
+    column("PID", "pid"),
+    column("LOG", "log"),
+    wide("BROKER", "broker"),
+    wide("FOLDER", "dir"),
+];
+
+const CLUSTERS: &[Column] = &[
+    column("NAME", "name"),
+    column("TEMPLATE", "template"),
+    column("STATE", "state"),
+    column("NAME SERVERS", "namesrv_addr"),
+    column("FOLDER", "dir"),
+];
 
 /// Does what is asked.
 pub async fn run(arguments: Arguments) -> Result<(), Failure> {
-    let Arguments { named, watch, exit_when_healthy, timeout, output } = arguments;
+    let Arguments { named, shown, exit_when_healthy, timeout } = arguments;
     let cluster = named.cluster()?;
     let until = Instant::now() + timeout;
-    let mut shown = String::new();
+    let mut screen = Screen::new(Some(shown.style.output));
     loop {
         let status = match cluster.status().await {
             // Somebody may be about to bring it up, `up --foreground` beside this for instance.
@@ -65,22 +76,17 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         };
         let is_last = match exit_when_healthy {
             true => status.is_healthy() || Instant::now() >= until,
-            false => !watch,
+            false => !shown.again.watch,
         };
-        let text = match output {
-            Output::Table => nodes_table(&status),
-            Output::Json if watch => to_json(&status).to_string(),
-            Output::Json => format!("{:#}", to_json(&status)),
-        };
-        if (watch || is_last) && (text != shown || is_last && shown.is_empty()) {
-            let clear = if watch && output == Output::Table && stdout().is_terminal() { CLEAR } else { "" };
-            output::print(format_args!("{clear}{text}"))?;
-            shown = text;
+        match shown.again.watch {
+            true => screen.show(answer(&status).watched(shown.style.output)?)?,
+            false if is_last => answer(&status).print(shown.style)?,
+            false => {}
         }
         if is_last {
             return verdict(&status, &named, exit_when_healthy);
         }
-        tokio::time::sleep(if exit_when_healthy { LOOK_EVERY } else { WATCH_EVERY }).await;
+        tokio::time::sleep(if exit_when_healthy { LOOK_EVERY } else { shown.again.every }).await;
     }
 }
 
@@ -99,38 +105,22 @@ fn verdict(status: &Status, named: &Named, waited: bool) -> Result<(), Failure> 
 
 /// Lists clusters.
 pub async fn list(arguments: List) -> Result<(), Failure> {
-    let List { place, output } = arguments;
+    let List { place, shown } = arguments;
     let home = home(&place)?;
-    let clusters = home.list().await?;
-    match output {
-        Output::Table if clusters.is_empty() => {
-            say(&format!("there is no cluster in {}; rmq cluster up brings one up", home.dir().display()));
-            Ok(())
-        }
-        Output::Table => {
-            let rows = clusters.iter().map(|(name, status)| match status {
-                Ok(status) => {
-                    let dir = status.dir.display().to_string();
-                    [name.clone(), status.template.clone(), condition(status), status.namesrv_addr(), dir]
-                }
-                Err(error) => {
-                    let unknown = || "?".to_owned();
-                    [name.clone(), unknown(), format!("cannot be read: {error}"), unknown(), unknown()]
-                }
-            });
-            output::print(table::render(&["NAME", "TEMPLATE", "STATE", "NAME SERVERS", "FOLDER"], rows))
-        }
-        Output::Json => {
-            let clusters: Vec<_> = clusters
-                .iter()
-                .map(|(name, status)| match status {
-                    Ok(status) => to_json(status),
-                    Err(error) => json!({ "name": name, "error": error.to_string() }),
-                })
-                .collect();
-            output::json(&clusters.into())
-        }
-    }
+    let ask = async || {
+        let clusters = home.list().await?;
+        let nothing = format!("there is no cluster in {}; rmq cluster up brings one up", home.dir().display());
+        let note = clusters.is_empty().then_some(nothing);
+        let rows = clusters.iter().map(|(name, status)| match status {
+            Ok(status) => to_json(status),
+            Err(error) => json!({
+                "name": name, "template": null, "state": format!("cannot be read: {error}"), "namesrv_addr": null,
+                "dir": null, "error": error.to_string(),
+            }),
+        });
+        Ok(Answer::list(CLUSTERS, rows.collect()).note(note))
+    };
+    shown.show_here(ask).await
 }
 
 fn condition(status: &Status) -> String {
@@ -157,56 +147,45 @@ fn state(node: &NodeStatus) -> String {
 }
 
 /// Its nodes, one a line.
-pub fn nodes_table(status: &Status) -> String {
-    let rows = status.nodes.iter().map(|node| {
-        let pid = node.state.pid().map(|pid| pid.to_string()).unwrap_or_default();
-        let log = node.node.log_file().display().to_string();
-        let address = node.node.listen.to_string();
-        [node.node.name.clone(), role(&node.node.role), address, state(node), behind(node), pid, log]
-    });
-    table::render(&["NODE", "ROLE", "ADDRESS", "STATE", "BEHIND", "PID", "LOG"], rows)
+pub fn answer(status: &Status) -> Answer {
+    let mut about = to_json(status);
+    let nodes = about.as_object_mut().and_then(|about| about.remove("nodes"));
+    let nodes = nodes.and_then(|nodes| nodes.as_array().cloned()).unwrap_or_default();
+    Answer::within(about).with("nodes", NODES, nodes)
 }
 
-/// Bytes that a slave lacks.
-fn behind(node: &NodeStatus) -> String {
-    match (&node.node.role, node.behind) {
-        (Role::Slave { .. }, Some(bytes)) => bytes.to_string(),
-        (Role::Slave { .. }, None) => "?".to_owned(),
-        (Role::NameServer | Role::Master { .. }, _) => String::new(),
-    }
-}
-
-fn role(role: &Role) -> String {
-    match role {
-        Role::Slave { id, .. } => format!("{} {id}", role.title()),
-        _ => role.title().to_owned(),
-    }
-}
-
-/// The same for programs.
-pub fn to_json(status: &Status) -> Value {
-    let nodes = status.nodes.iter().map(|node| {
-        json!({
-            "name": node.node.name,
-            "role": node.node.role.title(),
-            "broker": node.node.role.broker().map(|(name, _)| name),
-            "broker_id": node.node.role.broker().map(|(_, id)| id),
-            "address": node.node.listen.to_string(),
-            "ready": matches!(node.state, NodeState::Ready { .. }),
-            "state": state(node),
-            "behind_bytes": node.behind,
-            "pid": node.state.pid(),
-            "dir": node.node.dir,
-            "log": node.node.log_file(),
-        })
-    });
+fn to_json(status: &Status) -> Value {
     json!({
         "name": status.name,
         "template": status.template,
         "ready": status.is_ready(),
         "healthy": status.is_healthy(),
+        "state": condition(status),
         "namesrv_addr": status.namesrv_addr(),
         "dir": status.dir,
-        "nodes": nodes.collect::<Vec<_>>(),
+        "nodes": status.nodes.iter().map(node_row).collect::<Vec<_>>(),
     })
+}
+
+fn node_row(node: &NodeStatus) -> Value {
+    let mut row = json!({
+        "name": node.node.name,
+        "role": node.node.role.title(),
+        "address": node.node.listen.to_string(),
+        "ready": matches!(node.state, NodeState::Ready { .. }),
+        "state": state(node),
+        "dir": node.node.dir,
+        "log": node.node.log_file(),
+    });
+    if let Some((name, id)) = node.node.role.broker() {
+        row["broker"] = name.into();
+        row["broker_id"] = id.into();
+    }
+    if let Role::Slave { .. } = node.node.role {
+        row["behind_bytes"] = node.behind.into();
+    }
+    if let Some(pid) = node.state.pid() {
+        row["pid"] = pid.into();
+    }
+    row
 }

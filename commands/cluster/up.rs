@@ -1,14 +1,15 @@
 //! `rmq cluster up`, `start` and `restart`: nodes come up, and it is waited for until they serve.
 
 use super::{
-    Named, Output, foreground,
+    Named, foreground,
     progress::Progress,
-    status::{nodes_table, to_json},
+    status::answer,
     template::{self, Found},
 };
 use crate::{
+    answer::{Form, Style},
     failure::{Failure, Kind, say},
-    output, when,
+    when,
 };
 use ::cluster::{Cluster, Error, Upping};
 use std::time::Duration;
@@ -46,9 +47,8 @@ pub struct Arguments {
     /// How long each node may take
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = when::duration)]
     timeout: Duration,
-    /// How to print
-    #[arg(short, long, value_enum, default_value = "table")]
-    pub(super) output: Output,
+    #[command(flatten)]
+    pub(super) style: Style,
 }
 
 /// Start nodes that do not run
@@ -81,10 +81,10 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
     if arguments.foreground {
         return foreground::run(&cluster, logs).await;
     }
-    if arguments.output == Output::Json {
-        return output::json(&to_json(&up.status));
+    answer(&up.status).print(arguments.style)?;
+    if !matches!(arguments.style.output, Form::Table | Form::Wide) {
+        return Ok(());
     }
-    output::print(nodes_table(&up.status))?;
     let was = if up.ran_already { "was up already; nothing is changed" } else { "is up" };
     say(&format!("cluster {} {was}, in {}\n\n{}", cluster.name(), cluster.dir().display(), next(&arguments.named)));
     Ok(())

@@ -2,47 +2,55 @@
 
 use super::nothing_yet;
 use crate::{
-    failure::{Failure, say},
-    output, reach,
-    table::render,
+    answer::{Answer, Column, column, wide},
+    failure::Failure,
+    reach::Reach,
+    watch::Shown,
     when,
 };
-use admin::{DeadLetters, Error};
+use admin::{Admin, DeadLetterQueue, DeadLetters, Error};
 use protocol::topic::{dlq_topic, perm};
 use serde_json::{Value, json};
-
-/// What is not known, in a table.
-const UNKNOWN: &str = "?";
 
 /// List the groups that have dead letters, or the queues that hold those of one group
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   rmq dlq list             every group that has some
-  rmq dlq list billing     where those of group billing are")]
+  rmq dlq list billing     where those of group billing are
+  rmq dlq list --watch     again whenever a group fails on one more")]
 pub struct Arguments {
     /// Only this group, queue by queue
     group: Option<String>,
-    /// How to print
-    #[arg(short, long, value_enum, default_value = "table")]
-    output: Output,
     #[command(flatten)]
-    reach: reach::Reach,
+    shown: Shown,
+    #[command(flatten)]
+    reach: Reach,
 }
 
-/// How lists are printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Output {
-    /// Columns.
-    Table,
-    /// One JSON array of groups, each with its queues.
-    Json,
-}
+const GROUPS: &[Column] = &[
+    column("GROUP", "group"),
+    column("MESSAGES", "messages"),
+    column("LAST", "last"),
+    column("TOPIC", "topic"),
+    wide("LACKS", "lacks"),
+];
+
+const QUEUES: &[Column] = &[
+    column("QUEUE", "at"),
+    column("PERM", "perm"),
+    column("FIRST", "first"),
+    column("END", "end"),
+    column("MESSAGES", "messages"),
+    column("LAST", "last"),
+    wide("TOPIC", "topic"),
+    wide("ERROR", "error"),
+];
 
 impl Arguments {
     /// Whether it was asked to print JSON.
     pub fn prints_json(&self) -> bool {
-        self.output == Output::Json
+        self.shown.style.is_json()
     }
 }
 
@@ -51,101 +59,92 @@ impl Arguments {
 /// # Errors
 /// So, or if there is no such group, or the cluster cannot be asked.
 pub async fn list(arguments: Arguments) -> Result<(), Failure> {
-    let Arguments { group, output, reach } = arguments;
+    let Arguments { group, shown, reach } = arguments;
     let reach = reach.settled().await;
     let admin = reach.admin()?;
-    let found = reach.within(async {
-        let Some(group) = &group else { return Ok(admin.all_dead_letters().await?) };
-        let letters = admin.dead_letters(group).await.map_err(|error| match error {
-            Error::Client(client::Error::TopicNotFound { .. }) => nothing_yet(group),
-            other => other.into(),
-        });
-        Ok(vec![letters?])
-    });
-    let found = found.await?;
-    match output {
-        Output::Json => output::json(&found.iter().map(object).collect())?,
-        Output::Table if group.is_none() => output::print(groups(&found))?,
-        Output::Table => output::print(queues(&found))?,
-    }
-    let failures: Vec<_> = found.iter().flat_map(DeadLetters::failures).collect();
-    for (queue, error) in &failures {
-        say(&format!("rmq: {queue}: {error}"));
-    }
-    match (failures.first(), found.iter().map(|letters| letters.queues.len()).sum::<usize>()) {
-        (None, _) => Ok(()),
-        (Some((_, error)), all) if failures.len() == all => {
-            Err(Failure::like(error, "no queue could be asked".to_owned()))
+    shown.show(&reach, || ask(&admin, &reach, group.as_deref())).await
+}
+
+async fn ask(admin: &Admin, reach: &Reach, group: Option<&str>) -> Result<Answer, Failure> {
+    let Some(group) = group else {
+        let found = admin.all_dead_letters().await?;
+        if found.is_empty() && admin.brokers().await?.is_empty() {
+            return Err(reach.no_broker());
         }
-        (Some(_), all) => {
-            Err(Failure::partly(format!("{} of {all} queues could be asked", all.saturating_sub(failures.len()))))
-        }
+        return Ok(lacking(Answer::list(GROUPS, found.iter().map(of_group).collect()), &found));
+    };
+    let letters = admin.dead_letters(group).await.map_err(|error| match error {
+        Error::Client(client::Error::TopicNotFound { .. }) => nothing_yet(group),
+        other => other.into(),
+    })?;
+    Ok(lacking(of_queues(&letters), std::slice::from_ref(&letters)))
+}
+
+/// What could not be asked: the queues are part of the answer all the same.
+fn lacking(answer: Answer, found: &[DeadLetters]) -> Answer {
+    let failures = found.iter().flat_map(DeadLetters::failures);
+    let lacks: Vec<_> =
+        failures.map(|(queue, error)| (queue.to_string(), Failure::like(error, error.to_string()))).collect();
+    answer.lacking(found.iter().map(|letters| letters.queues.len()).sum(), lacks).even_so()
+}
+
+fn of_queues(letters: &DeadLetters) -> Answer {
+    let mut about = of_group(letters);
+    if let Some(about) = about.as_object_mut() {
+        about.remove("queues");
     }
+    Answer::within(about).with("queues", QUEUES, letters.queues.iter().map(|queue| row(queue, letters)).collect())
 }
 
-fn groups(found: &[DeadLetters]) -> String {
-    let rows = found.iter().map(|letters| {
-        let known = letters.failures().next().is_none();
-        [letters.group.clone(), number(letters.count()), time(letters.last_ms(), known), dlq_topic(&letters.group)]
+fn row(queue: &DeadLetterQueue, letters: &DeadLetters) -> Value {
+    let mut row = json!({
+        "broker": &*queue.queue.broker,
+        "queue": queue.queue.id,
+        "at": format!("{}:{}", queue.queue.broker, queue.queue.id),
+        "perm": perm::title(queue.perm),
+        "first": queue.range.map(|range| range.min),
+        "end": queue.range.map(|range| range.max),
+        "messages": queue.count(),
+        "last_ms": queue.last_ms,
+        "topic": dlq_topic(&letters.group),
     });
-    render(&["GROUP", "MESSAGES", "LAST", "TOPIC"], rows)
-}
-
-fn queues(found: &[DeadLetters]) -> String {
-    let rows = found.iter().flat_map(|letters| &letters.queues).map(|queue| {
-        [
-            format!("{}:{}", queue.queue.broker, queue.queue.id),
-            perm::title(queue.perm),
-            number(queue.range.map(|range| range.min)),
-            number(queue.range.map(|range| range.max)),
-            number(queue.count()),
-            time(queue.last_ms, queue.error.is_none()),
-        ]
-    });
-    render(&["QUEUE", "PERM", "FIRST", "END", "MESSAGES", "LAST"], rows)
-}
-
-fn number(number: Option<i64>) -> String {
-    number.map_or_else(|| UNKNOWN.to_owned(), |number| number.to_string())
-}
-
-fn time(ms: Option<i64>, known: bool) -> String {
-    match ms {
-        Some(ms) if known => when::show(ms),
-        // The last that is known of, if there is one: there may be a later one.
-        Some(ms) => format!("{}{UNKNOWN}", when::show(ms)),
-        None if known => String::new(),
-        None => UNKNOWN.to_owned(),
+    tell_last(&mut row, queue.last_ms, queue.error.is_none());
+    if let Some(error) = &queue.error {
+        row["error"] = error.to_string().into();
     }
+    row
 }
 
-fn object(letters: &DeadLetters) -> Value {
-    let queues = letters.queues.iter().map(|queue| {
-        json!({
-            "broker": &*queue.queue.broker,
-            "queue": queue.queue.id,
-            "perm": perm::title(queue.perm),
-            "first": queue.range.map(|range| range.min),
-            "end": queue.range.map(|range| range.max),
-            "messages": queue.count(),
-            "last_ms": queue.last_ms,
-            "error": queue.error.as_ref().map(ToString::to_string),
-        })
-    });
-    json!({
+fn of_group(letters: &DeadLetters) -> Value {
+    let lacks: Vec<_> = letters.failures().map(|(queue, _)| queue.to_string()).collect();
+    let mut row = json!({
         "group": letters.group,
         "topic": dlq_topic(&letters.group),
         "messages": letters.count(),
         "last_ms": letters.last_ms(),
-        "last": letters.last_ms().map(when::show),
-        "queues": queues.collect::<Vec<_>>(),
-    })
+        "queues": letters.queues.iter().map(|queue| row(queue, letters)).collect::<Vec<_>>(),
+    });
+    tell_last(&mut row, letters.last_ms(), lacks.is_empty());
+    if !lacks.is_empty() {
+        row["lacks"] = lacks.into();
+    }
+    row
+}
+
+/// When the last one came, which is not known as long as there may be a later one; where none ever came, nothing.
+fn tell_last(row: &mut Value, ms: Option<i64>, known: bool) {
+    match (ms, known) {
+        (Some(ms), true) => row["last"] = when::show(ms).into(),
+        (None, true) => {}
+        (_, false) => row["last"] = Value::Null,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use admin::{DeadLetterQueue, QueueRange};
+    use crate::{answer::Form, failure::Kind};
+    use admin::QueueRange;
     use client::Queue;
 
     fn queue(id: i32, range: Option<(i64, i64)>, last_ms: Option<i64>) -> DeadLetterQueue {
@@ -174,11 +173,22 @@ mod tests {
             &["GROUP", "MESSAGES", "LAST", "TOPIC"][..],
             &["a", "3", &seven, "%DLQ%a"],
             &["b", "0", "-", "%DLQ%b"],
-            &["c", "?", &format!("{seven}?"), "%DLQ%c"],
+            &["c", "?", "?", "%DLQ%c"],
         ];
-        assert_eq!(lines(&groups(&found)), expected);
-        let text = queues(&found[2..]);
+        let groups = Answer::list(GROUPS, found.iter().map(of_group).collect());
+        assert_eq!(lines(&groups.text(Form::Table).unwrap()), expected);
+        let text = of_queues(&found[2]).text(Form::Table).unwrap();
         assert_eq!(lines(&text)[2], ["broker-a:1", "-W-", "?", "?", "?", "?"], "{text}");
-        assert_eq!((&object(&found[2])["messages"], &object(&found[0])["messages"]), (&Value::Null, &3.into()));
+        let json = groups.document();
+        assert_eq!(
+            (&json[2]["messages"], &json[2]["last"], &json[0]["messages"]),
+            (&Value::Null, &Value::Null, &3.into())
+        );
+        assert_eq!(
+            (&json[2]["last_ms"], &json[2]["lacks"][0]),
+            (&7.into(), &found[2].queues[1].queue.to_string().into())
+        );
+        let partly = lacking(groups, &found).verdict().unwrap_err();
+        assert_eq!(partly.kind(), Some(Kind::Partly));
     }
 }

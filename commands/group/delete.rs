@@ -6,7 +6,9 @@ use crate::{
     places::{self, At},
     reach::Reach,
 };
-use admin::Where;
+use admin::{Error, Outcome, PerBroker, Where};
+use futures_util::future::join_all;
+use protocol::topic::GroupTable;
 
 /// Let brokers forget a group
 ///
@@ -39,20 +41,35 @@ pub async fn delete(arguments: Arguments) -> Result<(), Failure> {
     let admin = reach.admin()?;
     let deleted = reach.within(async {
         let place = at.place();
-        let settings = admin.group_settings(&place).await?;
+        let everywhere = Where::Everywhere;
+        let (settings, members) = tokio::try_join!(admin.group_settings(&place), admin.consumers(&group, &everywhere))?;
         let is_known = settings.answers().any(|(_, table)| table.subscription_group_table.contains_key(&group));
         if !is_known && settings.is_complete() {
             return Err(Failure::no_group(&group));
         }
-        let members = admin.consumers(&group, &Where::Everywhere).await?;
         let connected = members.answers().filter_map(|(_, members)| members.as_ref());
         let connected = connected.flat_map(|members| &members.connection_set).map(|member| &member.client_id);
         if let (Some(member), false) = (connected.min(), force) {
             let failure = Failure::new(Kind::Failed, format!("group {group} has members: {member} is connected"));
             return Err(failure.code("GROUP_HAS_MEMBERS").target(&group).hint("stop them first, or give --force"));
         }
-        Ok(admin.delete_group(&group, offsets, &place).await?)
+        // A broker that has not answered is not asked again: there is no time left for it.
+        let order = |outcome: Outcome<GroupTable>| async {
+            let Outcome { broker, result } = outcome;
+            let place = Where::Broker(broker.addr.clone());
+            let result = match result {
+                Ok(_) => admin.delete_group(&group, offsets, &place).await.and_then(only),
+                Err(error) => Err(error),
+            };
+            Outcome { broker, result }
+        };
+        Ok(PerBroker(join_all(settings.0.into_iter().map(order)).await))
     });
     let deleted = deleted.await?;
     places::answer("group", &group, "deleted", &places::at_brokers(&deleted)).print(style)
+}
+
+/// What the one broker that was asked did.
+fn only(done: PerBroker<()>) -> Result<(), Error> {
+    done.0.into_iter().try_for_each(|outcome| outcome.result)
 }

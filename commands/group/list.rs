@@ -1,6 +1,5 @@
 //! `rmq group list`: every group, and how much it has still to consume. One question or two to each broker, however many groups.
 
-use super::is_of_system;
 use crate::{
     answer::{Answer, Column, column, wide},
     failure::Failure,
@@ -11,7 +10,7 @@ use crate::{
 };
 use admin::{Admin, Where, snapshot::GroupView};
 use base::Clock;
-use protocol::topic::GroupConfig;
+use protocol::topic::{GroupConfig, is_system_group};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,8 +18,8 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// Also those that every broker has for clients and tools
-    #[arg(short, long)]
-    all: bool,
+    #[arg(short = 'a', long, visible_alias = "all")]
+    system: bool,
     #[command(flatten)]
     pub(super) shown: Shown,
     #[command(flatten)]
@@ -47,13 +46,13 @@ const COLUMNS: &[Column] = &[
 /// # Errors
 /// If the cluster, or some broker, cannot be asked.
 pub async fn list(arguments: Arguments) -> Result<(), Failure> {
-    let Arguments { all, shown, reach } = arguments;
+    let Arguments { system, shown, reach } = arguments;
     let reach = reach.settled().await;
     let admin = reach.admin()?;
-    shown.show(&reach, || ask(&admin, all)).await
+    shown.show(&reach, || ask(&admin, system)).await
 }
 
-async fn ask(admin: &Admin, all: bool) -> Result<Answer, Failure> {
+async fn ask(admin: &Admin, system: bool) -> Result<Answer, Failure> {
     let (snapshot, settings) =
         tokio::try_join!(admin.snapshot(&Clock::System, true), admin.group_settings(&Where::Everywhere))?;
     let progress = snapshot.groups();
@@ -66,7 +65,7 @@ async fn ask(admin: &Admin, all: bool) -> Result<Answer, Failure> {
     for name in progress.known.keys() {
         groups.entry(name).or_default();
     }
-    let shown: Vec<_> = groups.iter().filter(|(name, _)| all || !is_of_system(name)).collect();
+    let shown: Vec<_> = groups.iter().filter(|(name, _)| system || !is_system_group(name)).collect();
     let mut rows: Vec<Value> =
         shown.iter().map(|(name, configs)| row(name, configs, progress.known.get(**name))).collect();
     // Sums that lack what these brokers know.
@@ -86,7 +85,7 @@ async fn ask(admin: &Admin, all: bool) -> Result<Answer, Failure> {
     let masters: BTreeSet<_> =
         settings.0.iter().map(|outcome| &outcome.broker.name).chain(&snapshot.headless).collect();
     let hidden = groups.len() - shown.len();
-    let note = (hidden > 0).then(|| format!("{hidden} more with --all"));
+    let note = (hidden > 0).then(|| format!("{hidden} more with --system"));
     Ok(Answer::list(COLUMNS, rows).note(note).lacking(masters.len(), lacks))
 }
 
@@ -97,7 +96,7 @@ fn row(name: &str, configs: &[(&str, &GroupConfig)], progress: Option<&GroupView
     let total = progress.map(GroupView::total);
     let mut row = json!({
         "group": name,
-        "kind": if is_of_system(name) { "system" } else { "normal" },
+        "kind": if is_system_group(name) { "system" } else { "normal" },
         "topics": progress.map(|progress| progress.topics.len()),
         "queues": total.map(|total| total.queues),
         "lag": total.map(|total| total.lag),

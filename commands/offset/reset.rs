@@ -101,12 +101,15 @@ async fn plan(
     target: Target,
     only: &[(String, i32)],
 ) -> Result<Planned, Failure> {
-    let settings = admin.group_settings(&Where::Everywhere).await?;
+    // At the same time: a broker that does not answer takes its time only once.
+    let (settings, planned) =
+        tokio::join!(admin.group_settings(&Where::Everywhere), admin.plan_reset(group, topic, target));
+    let settings = settings?;
     let known = settings.answers().any(|(_, table)| table.subscription_group_table.contains_key(group));
     if !known && settings.is_complete() {
         return Err(Failure::no_group(group));
     }
-    let mut planned = admin.plan_reset(group, topic, target).await?;
+    let mut planned = planned?;
     let is = |queue: &Queue, (broker, id): &(String, i32)| *queue.broker == **broker && queue.id == *id;
     for wanted in only {
         if !planned.iter().any(|(queue, _)| is(queue, wanted)) {

@@ -1,10 +1,11 @@
 //! `rmq store ls`: what files a store has.
 
-use super::{Output, Place, failed, shown};
+use super::{Place, failed, shown};
 use crate::{
+    answer::{Answer, Column, Form, column, wide},
     failure::{Failure, say},
-    output,
-    table::render,
+    output, reach,
+    watch::{Again, Screen},
     when,
 };
 use ::store::{FileRow, Listing, Offline, QueueRow, State, TableRow};
@@ -25,21 +26,100 @@ pub struct Arguments {
     place: Place,
     /// How to print
     #[arg(short, long, value_enum, default_value = "table")]
-    pub(super) output: Output,
+    output: Output,
+    #[command(flatten)]
+    again: Again,
 }
 
-pub fn run(arguments: Arguments) -> Result<(), Failure> {
-    let offline = arguments.place.open()?;
-    let listing = offline.list().map_err(failed)?;
-    match arguments.output {
-        Output::Table => {
-            output::print(table(&offline, &listing))?;
-            say_state(&offline);
-            Ok(())
-        }
-        Output::Json => output::json(&json(&offline, &listing)),
-        Output::Jsonl => output::lines(lines(&offline, &listing)),
+/// How lists are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Output {
+    /// Columns, for people.
+    Table,
+    /// More columns.
+    Wide,
+    /// One JSON object.
+    Json,
+    /// One JSON object a line.
+    Jsonl,
+    /// The same object as YAML.
+    Yaml,
+    /// CSV with a heading.
+    Csv,
+    /// Paths of files, one a line.
+    Name,
+}
+
+impl Output {
+    /// The form that answers of all kinds have.
+    fn form(self) -> Option<Form> {
+        Some(match self {
+            Self::Table => Form::Table,
+            Self::Wide => Form::Wide,
+            Self::Json => Form::Json,
+            Self::Yaml => Form::Yaml,
+            Self::Csv => Form::Csv,
+            Self::Name => Form::Name,
+            Self::Jsonl => return None,
+        })
     }
+}
+
+impl Arguments {
+    /// Whether it was asked to print JSON.
+    pub fn prints_json(&self) -> bool {
+        matches!(self.output, Output::Json | Output::Jsonl)
+    }
+}
+
+const FILES: &[Column] = &[
+    column("KIND", "kind"),
+    column("FILE", "file"),
+    column("FROM", "from"),
+    column("TO", "to"),
+    column("SIZE", "size"),
+    column("USED", "used"),
+    column("DISK", "disk"),
+    column("FIRST", "first"),
+    column("LAST", "last"),
+    wide("ENTRIES", "entries"),
+    wide("FILES", "files"),
+    wide("UNREADABLE", "unreadable"),
+];
+
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    let Arguments { place, output, again } = arguments;
+    if !again.watch {
+        let offline = place.open()?;
+        output::print(text(&offline, output, false)?)?;
+        if let Output::Table | Output::Wide = output {
+            say_state(&offline);
+        }
+        return Ok(());
+    }
+    reach::run(None, async {
+        let mut screen = Screen::new(output.form());
+        // Opened anew each time: whether its broker runs may have changed.
+        let ask = async || text(&place.open()?, output, true);
+        again.watch(&mut screen, ask, |screen, text| screen.show(text)).await
+    })
+}
+
+fn text(offline: &Offline, output: Output, is_watched: bool) -> Result<String, Failure> {
+    let listing = offline.list().map_err(failed)?;
+    let Some(form) = output.form() else {
+        let lines = lines(offline, &listing).into_iter().map(|line| line.to_string());
+        return Ok(lines.collect::<Vec<_>>().join("\n"));
+    };
+    let answer = match form {
+        Form::Json | Form::Yaml => Answer::within(json(offline, &listing)),
+        _ => Answer::list(FILES, rows(offline, &listing)).named_by("file"),
+    };
+    let text = if is_watched { answer.watched(form)? } else { answer.text(form)? };
+    Ok(match form {
+        Form::Table | Form::Wide => format!("{}: {}\n\n{text}", offline.dir().display(), offline.state().name()),
+        _ => text,
+    })
 }
 
 /// Says how the store was left, where that matters.
@@ -63,60 +143,45 @@ pub fn state(offline: &Offline) -> Value {
     json!({ "dir": offline.dir(), "state": offline.state().name(), "pid": pid })
 }
 
-fn table(offline: &Offline, listing: &Listing) -> String {
-    let dir = offline.dir();
-    let time = |ms: Option<i64>| ms.map(when::show).unwrap_or_default();
-    let number = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
-    let file = |kind: &str, row: &FileRow| {
-        [
-            kind.to_owned(),
-            shown(&row.path, dir),
-            number(row.from),
-            number(row.to),
-            row.size.to_string(),
-            row.used.to_string(),
-            row.allocated.to_string(),
-            time(row.first_ms),
-            time(row.last_ms),
-        ]
-    };
-    let queue = |row: &QueueRow| {
-        [
-            "queue".to_owned(),
-            shown(&row.path, dir),
-            row.min.to_string(),
-            row.end.to_string(),
-            row.size.to_string(),
-            row.used.to_string(),
-            row.allocated.to_string(),
-            time(row.first_ms),
-            time(row.last_ms),
-        ]
-    };
-    let small = |kind: &str, path: String, size: String, note: String| {
-        let nothing = String::new;
-        [kind.to_owned(), path, nothing(), nothing(), size.clone(), size, nothing(), nothing(), note]
-    };
-    let checkpoint = listing.checkpoint.iter().map(|times| {
-        let newest = times.log_ms.min(times.queues_ms);
-        let note = if newest > 0 { when::show(newest) } else { String::new() };
-        small("checkpoint", shown(&times.path, dir), String::new(), note)
+/// Each file as a row of one table, with times as people read them.
+fn rows(offline: &Offline, listing: &Listing) -> Vec<Value> {
+    let log = listing.log.iter().map(|row| file(offline, "log", row));
+    let queues = listing.queues.iter().map(|row| {
+        let mut value = queue(offline, row);
+        value["from"] = row.min.into();
+        value["to"] = row.end.into();
+        value
+    });
+    let index = listing.index.iter().map(|row| file(offline, "index", row));
+    let checkpoint = checkpoint(offline, listing).map(|mut row| {
+        let newest = listing.checkpoint.as_ref().map_or(0, |times| times.log_ms.min(times.queues_ms));
+        if newest > 0 {
+            row["last"] = when::show(newest).into();
+        }
+        row
     });
     let tables = listing.tables.iter().map(|row| {
-        let note = if row.unreadable.is_some() { "unreadable".to_owned() } else { String::new() };
-        small("table", shown(&row.path, dir), row.size.to_string(), note)
+        let mut value = table_row(offline, row);
+        value["used"] = row.size.into();
+        if row.unreadable.is_some() {
+            value["last"] = "unreadable".into();
+        }
+        value
     });
-    let rows: Vec<_> = listing
-        .log
-        .iter()
-        .map(|row| file("log", row))
-        .chain(listing.queues.iter().map(queue))
-        .chain(listing.index.iter().map(|row| file("index", row)))
-        .chain(checkpoint)
-        .chain(tables)
-        .collect();
-    let table = render(&["KIND", "FILE", "FROM", "TO", "SIZE", "USED", "DISK", "FIRST", "LAST"], rows);
-    format!("{}: {}\n\n{table}", dir.display(), offline.state().name())
+    let rows = log.chain(queues).chain(index).chain(checkpoint).chain(tables);
+    let told = |mut row: Value| {
+        for (shown, key) in [("first", "first_stored_ms"), ("last", "last_stored_ms")] {
+            if let Some(ms) = row[key].as_i64() {
+                row[shown] = when::show(ms).into();
+            }
+        }
+        // What is null here does not apply.
+        if let Some(row) = row.as_object_mut() {
+            row.retain(|_, value| !value.is_null());
+        }
+        row
+    };
+    rows.map(told).collect()
 }
 
 fn file(offline: &Offline, kind: &str, row: &FileRow) -> Value {

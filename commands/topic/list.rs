@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// Also those of the system, of retries and of dead letters
-    #[arg(short, long)]
+    #[arg(short, long, visible_alias = "system")]
     all: bool,
     #[command(flatten)]
     pub(super) shown: Shown,
@@ -33,11 +33,14 @@ pub async fn list(arguments: Arguments) -> Result<(), Failure> {
     let Arguments { all, shown, reach } = arguments;
     let reach = reach.settled().await;
     let admin = reach.admin()?;
-    shown.show(&reach, || ask(&admin, all)).await
+    shown.show(&reach, || ask(&admin, &reach, all)).await
 }
 
-async fn ask(admin: &Admin, all: bool) -> Result<Answer, Failure> {
+async fn ask(admin: &Admin, reach: &Reach, all: bool) -> Result<Answer, Failure> {
     let (topics, brokers) = tokio::try_join!(admin.topics(), admin.brokers())?;
+    if brokers.is_empty() {
+        return Err(reach.no_broker());
+    }
     // Every cluster and every broker has a topic of its name, for probes.
     let own: BTreeSet<&str> = brokers.iter().flat_map(|broker| [&*broker.cluster, &*broker.name]).collect();
     let kind = |topic: &String| if own.contains(topic.as_str()) { super::SYSTEM } else { kind(topic) };

@@ -7,7 +7,10 @@ use crate::{
     places::{self, At},
     reach::Reach,
 };
-use protocol::topic::{TopicConfig, perm};
+use admin::{PerBroker, Where};
+use futures_util::future::join_all;
+use protocol::topic::{TopicConfig, TopicTable, perm};
+use serde_json::Value;
 
 /// Create a topic, or set it anew where it exists
 #[derive(Debug, clap::Args)]
@@ -135,15 +138,53 @@ pub async fn update(arguments: Update) -> Result<(), Failure> {
             (broker.clone(), config)
         });
         let changed = admin.put_topics(config_of.by_ref()).await;
+        let asked = changed.answers().map(async |(broker, ())| {
+            let place = Where::Broker(broker.addr.clone());
+            admin.topic_settings(&place).await.map_or_else(|_| Vec::new(), |tables| tables.0)
+        });
+        let after = PerBroker(join_all(asked).await.into_iter().flatten().collect());
+        let changes = changes(&topic, &tables, &changed, &after);
         let unasked: Vec<String> = tables.failures().map(|(broker, error)| format!("{broker}: {error}")).collect();
-        Ok((changed, unasked))
+        Ok((changed, changes, unasked))
     });
-    let (changed, unasked) = changed.await?;
-    places::answer("topic", &topic, "changed", &places::at_brokers(&changed)).print(style)?;
+    let (changed, changes, unasked) = changed.await?;
+    let answer = places::answer("topic", &topic, "changed", &places::at_brokers(&changed));
+    answer.with("changes", places::CHANGES, changes).print(style)?;
     match unasked.is_empty() {
         true => Ok(()),
         false => Err(Failure::new(Kind::Partly, format!("not every broker could be asked: {}", unasked.join("; ")))),
     }
+}
+
+/// What is otherwise now than it was, as the brokers say.
+fn changes(
+    topic: &str,
+    before: &PerBroker<TopicTable>,
+    changed: &PerBroker<()>,
+    after: &PerBroker<TopicTable>,
+) -> Vec<Value> {
+    let values = |topic: &TopicConfig| -> [(&str, Value); 4] {
+        [
+            ("read_queues", topic.read_queue_nums.into()),
+            ("write_queues", topic.write_queue_nums.into()),
+            ("perm", perm::title(topic.perm).into()),
+            ("order", topic.order.into()),
+        ]
+    };
+    let mut changes = Vec::new();
+    for (broker, ()) in changed.answers() {
+        let before = before.answers().find(|(other, _)| *other == broker).map(|(_, table)| table);
+        let Some(before) = before.and_then(|table| table.topic_config_table.get(topic)) else { continue };
+        let after = after.answers().find(|(other, _)| *other == broker);
+        let after = after.and_then(|(_, table)| table.topic_config_table.get(topic));
+        let Some(after) = after else { continue };
+        for ((key, before), (_, after)) in values(before).into_iter().zip(values(after)) {
+            if before != after {
+                changes.push(places::change(broker, key, Some(before), Some(after)));
+            }
+        }
+    }
+    changes
 }
 
 /// Deletes a topic.

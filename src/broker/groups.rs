@@ -42,7 +42,7 @@ pub struct Groups {
 /// # Errors
 /// `NO_PERMISSION`, if the group is one.
 pub fn refuse_own(group: &str) -> Result<(), Refusal> {
-    match topic::is_system_group(group) {
+    match topic::is_broker_group(group) {
         true => Err(Refusal::forbidden(format!("group {group} is the broker's own: clients may not change it"))),
         false => Ok(()),
     }
@@ -102,7 +102,7 @@ impl Groups {
             return Ok(Arc::new(group));
         }
         topic::check_group(name)?;
-        if !self.auto_create.load(Ordering::Relaxed) && !topic::is_system_group(name) {
+        if !self.auto_create.load(Ordering::Relaxed) && !topic::is_broker_group(name) {
             let remark = format!("subscription group [{name}] does not exist, and autoCreateSubscriptionGroup is off");
             return Err(Refusal::new(response::SUBSCRIPTION_GROUP_NOT_EXIST, remark));
         }

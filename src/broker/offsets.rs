@@ -251,7 +251,7 @@ impl Offsets {
         let mut raised = 0;
         for (key, queues) in &to.offset_table {
             let Some((topic, group)) = key.split_once(SEPARATOR) else { continue };
-            if topic::is_system_group(group) {
+            if topic::is_broker_group(group) {
                 continue;
             }
             for (queue_id, offset) in queues {

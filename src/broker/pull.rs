@@ -78,7 +78,7 @@ impl Reading {
             return None;
         }
         let member = broker.clients().is_member(&asked.consumer_group, peer.id()).then(|| peer.id());
-        let says = asked.sys_flag & pull_flag::COMMIT_OFFSET != 0 && !topic::is_system_group(&asked.consumer_group);
+        let says = asked.sys_flag & pull_flag::COMMIT_OFFSET != 0 && !topic::is_broker_group(&asked.consumer_group);
         let offset = says.then_some(asked.commit_offset);
         broker.offsets().pulled(self.place(), member, offset).filter(|to| *to != asked.queue_offset)
     }

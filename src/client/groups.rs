@@ -3,6 +3,7 @@
 use crate::error::Error;
 use parking_lot::Mutex;
 use protocol::{
+    ask_client::RunningInfo,
     heartbeat::{ConsumerData, Heartbeat, ProducerData},
     offset_table::OffsetTable,
 };
@@ -33,7 +34,11 @@ pub(crate) struct Notices {
     pub(crate) members_changed: Arc<Notify>,
     /// The group is to go on elsewhere.
     pub(crate) resets: mpsc::UnboundedSender<Reset>,
+    /// How it runs; `None` once it has ended.
+    pub(crate) running: Running,
 }
+
+type Running = Arc<dyn Fn() -> Option<RunningInfo> + Send + Sync>;
 
 /// Where a group is to go on in queues of a topic.
 #[derive(Debug)]
@@ -95,6 +100,12 @@ impl Groups {
     /// A broker says where the group is to go on. Returns false if this client is not in the group.
     pub(crate) fn reset(&self, group: &str, reset: Reset) -> bool {
         self.consumers.lock().get(group).is_some_and(|member| member.notices.resets.send(reset).is_ok())
+    }
+
+    /// How this client runs in a group; `None` if it is not in it.
+    pub(crate) fn running(&self, group: &str) -> Option<RunningInfo> {
+        let running = self.consumers.lock().get(group)?.notices.running.clone();
+        running()
     }
 
     /// What brokers are told; `None` if this client is in no group.

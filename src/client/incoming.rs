@@ -7,6 +7,7 @@ use crate::{
 };
 use protocol::{
     Command,
+    ask_client::RunningInfoOf,
     code::{request, request_title, response},
     heartbeat::GroupOf,
     offset_table::{self, ResetOf},
@@ -36,6 +37,7 @@ impl Service for Incoming {
             let answer = match request.code {
                 request::NOTIFY_CONSUMER_IDS_CHANGED => members_changed(&self.groups, &request),
                 request::RESET_CONSUMER_CLIENT_OFFSET => reset(&self.groups, &request),
+                request::GET_CONSUMER_RUNNING_INFO => running(&self.groups, &request),
                 request::CHECK_TRANSACTION_STATE => self.checks.asked(peer, &request),
                 request::PUSH_REPLY_MESSAGE_TO_CLIENT => self.replies.replied(&request),
                 other => {
@@ -70,5 +72,21 @@ fn reset(groups: &Groups, request: &Command) -> Command {
         }
         (Err(error), _) => Command::refusal(response::SYSTEM_ERROR, error.to_string()),
         (_, Err(error)) => Command::refusal(response::SYSTEM_ERROR, error.to_string()),
+    }
+}
+
+/// A broker asks, for an administrator, how this client runs in a group.
+fn running(groups: &Groups, request: &Command) -> Command {
+    let header = match request.header::<RunningInfoOf>() {
+        Ok(header) => header,
+        Err(error) => return Command::refusal(response::SYSTEM_ERROR, error.to_string()),
+    };
+    match groups.running(&header.consumer_group).map(|info| info.to_json()) {
+        Some(Ok(json)) => Command::success().with_body(json.into_bytes()),
+        Some(Err(error)) => Command::refusal(response::SYSTEM_ERROR, error.to_string()),
+        None => {
+            let why = format!("this client is not in group {}", header.consumer_group);
+            Command::refusal(response::SYSTEM_ERROR, why)
+        }
     }
 }

@@ -37,6 +37,7 @@ mod request_reply;
 mod resend;
 mod route;
 mod routes;
+mod running;
 mod selector;
 mod sending;
 mod source;

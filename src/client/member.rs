@@ -18,6 +18,7 @@ use crate::{
     push::{ConsumeResult, Mode, PushOptions, StartFrom},
     rebalance,
     route::Queue,
+    running,
     trace::Trace,
 };
 use base::{Clock, Tasks};
@@ -114,7 +115,9 @@ impl Member {
     /// Joins the group at the brokers, and starts what goes on in the background.
     pub(crate) fn join(self: &Arc<Self>) -> Result<(), Error> {
         let (to, resets) = mpsc::unbounded_channel();
-        let notices = Notices { members_changed: self.wake.clone(), resets: to };
+        let (member, started_ms) = (Arc::downgrade(self), self.clock.now_ms());
+        let running = move || member.upgrade().map(|member| running::of(&member, started_ms));
+        let notices = Notices { members_changed: self.wake.clone(), resets: to, running: Arc::new(running) };
         self.client.shared().groups.join_as_consumer(self.consumer_data(), notices)?;
         self.tasks.spawn("rebalance", rebalance::run(self.clone(), resets));
         self.joined.store(true, Ordering::Release);
@@ -217,7 +220,7 @@ impl Member {
         self.client.shared().groups.update_consumer(self.consumer_data());
     }
 
-    fn consumer_data(&self) -> ConsumerData {
+    pub(crate) fn consumer_data(&self) -> ConsumerData {
         ConsumerData {
             consume_from_where: match self.options.start_from {
                 StartFrom::Last => ConsumeFrom::LastOffset,

@@ -17,6 +17,16 @@ pub(crate) struct Room {
     pub(crate) span: i64,
 }
 
+/// What was pulled and is not consumed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Waiting {
+    /// First and last index; 0 if there is none.
+    pub(crate) first: i64,
+    pub(crate) last: i64,
+    pub(crate) messages: usize,
+    pub(crate) bytes: usize,
+}
+
 #[derive(Default)]
 pub(crate) struct ProcessQueue {
     state: Mutex<State>,
@@ -131,6 +141,18 @@ impl ProcessQueue {
             _ => 0,
         };
         waiting.len() < room.messages && *bytes < room.bytes && span < room.span
+    }
+
+    /// What was pulled and is not consumed.
+    pub(crate) fn waiting(&self) -> Waiting {
+        let state = self.state.lock();
+        let index = |end: Option<(&i64, &usize)>| end.map_or(0, |(index, _)| *index);
+        Waiting {
+            first: index(state.waiting.first_key_value()),
+            last: index(state.waiting.last_key_value()),
+            messages: state.waiting.len(),
+            bytes: state.bytes,
+        }
     }
 
     /// The position up to which all is consumed; `None` if none is known yet.

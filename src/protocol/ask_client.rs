@@ -107,6 +107,27 @@ pub struct RunningInfo {
     pub subscription_set: Vec<Subscription>,
 }
 
+impl RunningInfo {
+    /// As Apache's clients write it, but what its threads do.
+    ///
+    /// # Errors
+    /// None that is known: numbers that are none.
+    pub fn to_json(&self) -> Result<String, serde_json::Error> {
+        let mut out = String::from(r#"{"mqTable":"#);
+        by_queue::push(&mut out, &self.mq_table)?;
+        let more = [
+            ("properties", serde_json::to_string(&self.properties)?),
+            ("statusTable", serde_json::to_string(&self.status_table)?),
+            ("subscriptionSet", serde_json::to_string(&self.subscription_set)?),
+        ];
+        for (name, value) in more {
+            out.push_str(&format!(",\"{name}\":{value}"));
+        }
+        out.push('}');
+        Ok(out)
+    }
+}
+
 /// What came of handling a message.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -142,7 +163,9 @@ mod tests {
         let held = info.mq_table.values().next().unwrap();
         assert_eq!((held.cached_msg_count, held.cached_msg_size_in_mib, held.last_pull_timestamp), (2, 1, 9));
         assert_eq!((info.status_table["T"].consume_ok_tps, info.status_table["T"].pull_ms), (1.5, 2.0));
-        assert_eq!((info.subscription_set.len(), info.jstack), (1, None));
+        assert_eq!((info.subscription_set.len(), &info.jstack), (1, &None));
+        let again = RunningInfo { jstack: None, ..info.clone() }.to_json().unwrap();
+        assert_eq!(loose_json::from_slice::<RunningInfo>(again.as_bytes()).unwrap(), info);
         assert_eq!(loose_json::from_slice::<RunningInfo>(b"{}").unwrap(), RunningInfo::default());
         let result = r#"{"autoCommit":true,"consumeResult":"CR_SUCCESS","order":false,"spentTimeMills":3}"#;
         let result: ConsumeResult = serde_json::from_str(result).unwrap();

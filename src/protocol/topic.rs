@@ -79,6 +79,19 @@ const NOT_FOR_CLIENTS: [&str; 7] = [
     OFFSET_MOVED_EVENT,
 ];
 
+const PREDEFINED_GROUPS: [&str; 10] = [
+    "DEFAULT_CONSUMER",
+    "DEFAULT_PRODUCER",
+    "TOOLS_CONSUMER",
+    "SCHEDULE_CONSUMER",
+    "FILTERSRV_CONSUMER",
+    "__MONITOR_CONSUMER",
+    "CLIENT_INNER_PRODUCER",
+    "SELF_TEST_P_GROUP",
+    "SELF_TEST_C_GROUP",
+    "CID_ONS-HTTP-PROXY",
+];
+
 /// Why a name cannot be a topic's or group's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
@@ -141,9 +154,15 @@ pub fn is_system_topic(name: &str) -> bool {
     SYSTEM.contains(&name) || name.starts_with(SYSTEM_PREFIX)
 }
 
-/// Whether the group is one of a broker's own, which keep its place in topics of its own.
-pub fn is_system_group(name: &str) -> bool {
+/// Whether the group is one of a broker's own, which keep its place in topics of its own. Source: `MixAll.isSysConsumerGroup`.
+pub fn is_broker_group(name: &str) -> bool {
     name.starts_with("CID_RMQ_SYS_")
+}
+
+/// Whether people did not make the group: a broker's own, one of the tools and clients of Apache RocketMQ, or of its self
+/// test. Source: `MixAll.isPredefinedGroup`; `CID_ONSAPI_` are the groups of the API that its HTTP proxy serves.
+pub fn is_system_group(name: &str) -> bool {
+    is_broker_group(name) || PREDEFINED_GROUPS.contains(&name) || name.starts_with("CID_ONSAPI_")
 }
 
 /// Whether clients must not send to the topic.
@@ -355,6 +374,20 @@ mod tests {
             assert!(check_topic(name).is_err(), "{name:?}");
         }
         check_group(&"g".repeat(255)).unwrap();
+    }
+
+    #[test]
+    fn groups_that_people_did_not_make_are_told_apart_from_those_that_are_a_brokers_own() {
+        for name in ["CID_RMQ_SYS_TRANS", "CID_RMQ_SYS_", "CID_RMQ_SYS_rmq_sys_REVIVE_LOG_c"] {
+            assert!(is_broker_group(name) && is_system_group(name), "{name}");
+        }
+        for name in ["TOOLS_CONSUMER", "SELF_TEST_C_GROUP", "CID_ONSAPI_OWNER", "CID_ONSAPI_PULL", "CID_ONS-HTTP-PROXY"]
+        {
+            assert!(is_system_group(name) && !is_broker_group(name), "{name}");
+        }
+        for name in ["billing", "CID_billing", "TOOLS_CONSUMER_2", "cid_rmq_sys_trans", "MY_CID_RMQ_SYS_X", ""] {
+            assert!(!is_system_group(name), "{name}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The answers of the shell: groups, brokers, topics, clients, offsets, messages; each in every form, with the exit codes.
 
+mod away;
 mod brokers;
 mod clients;
 mod completions;
@@ -26,9 +27,13 @@ fn send(cluster: &Cluster, count: usize) {
 /// A member of group `g` that is connected and has read what there is.
 fn member(cluster: &Cluster) -> Background {
     let member = Background::start("a consumer", &mut cluster.command(&["consume", "orders", "--group", "g"]));
-    member.until("a member", || {
-        let members = cluster.rmq(&["group", "describe", "g", "-o", "json"]);
-        members.status.success() && members.json()["members"].as_array().is_some_and(|members| !members.is_empty())
+    member.until("a member that reads", || {
+        let told = cluster.rmq(&["group", "describe", "g", "-o", "json"]);
+        let reads = |queue: &Value| queue["topic"] == "orders" && queue["owner"][0].is_string();
+        told.status.success()
+            && told.json()["queues"]
+                .as_array()
+                .is_some_and(|queues| queues.iter().filter(|queue| reads(queue)).count() == 2)
     });
     member
 }

@@ -51,5 +51,28 @@ fn what_one_of_two_brokers_does_not_answer_is_done_partly() {
     partly(&["client", "list"]);
     let made = partly(&["topic", "create", "more"]);
     assert_eq!((&made["places"][0]["done"], &made["places"][1]["done"]), (&true.into(), &false.into()), "{made}");
+    let changed = partly(&["topic", "update", "orders", "--queues", "3"]);
+    assert_eq!(
+        (&changed["changes"][0]["before"], &changed["changes"][0]["after"]),
+        (&1.into(), &3.into()),
+        "{changed}"
+    );
+    let changed = partly(&["group", "update", "g", "--retry-max-times", "3"]);
+    let change = &changed["changes"][0];
+    assert_eq!((&change["at"], &change["key"]), (&"broker-a".into(), &"retryMaxTimes".into()), "{changed}");
+    assert_eq!((&change["before"], &change["after"]), (&16.into(), &3.into()), "{changed}");
+    let set = partly(&["broker", "config", "set", "--cluster", "DefaultCluster", "fileReservedTime=48"]);
+    assert_eq!((&set["changes"][0]["at"], &set["changes"][0]["after"]), (&"broker-a".into(), &"48".into()), "{set}");
+    let reset = partly(&["offset", "reset", "--group", "g", "--topic", "orders", "--to", "first", "--execute"]);
+    let done: Vec<_> =
+        reset["queues"].as_array().unwrap().iter().map(|queue| (&queue["broker"], &queue["done"])).collect();
+    assert!(done.contains(&(&"broker-a".into(), &true.into())), "{reset}");
+    assert!(done.contains(&(&"broker-b".into(), &false.into())), "{reset}");
+    let deleted = partly(&["group", "delete", "g"]);
+    assert_eq!(
+        (&deleted["places"][0]["done"], &deleted["places"][1]["done"]),
+        (&true.into(), &false.into()),
+        "{deleted}"
+    );
     other.tell(Signal::CONT);
 }
