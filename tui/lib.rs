@@ -15,7 +15,7 @@ mod sheet;
 mod state;
 mod terminal;
 
-pub use feed::{Answer, GroupDetail, Members, Question, TopicDetail};
+pub use feed::{Answer, Feed, GroupDetail, Members, Question, TopicDetail};
 pub use look::Look;
 pub use report::{json, text};
 pub use screens::draw;
