@@ -15,7 +15,10 @@ use std::{
     sync::Arc,
 };
 
+mod all_groups;
 mod sums;
+
+pub use all_groups::AllGroups;
 
 /// Why something is not known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -241,30 +244,14 @@ impl Snapshot {
         before.brokers.iter().filter(|view| self.find(&view.broker).is_none())
     }
 
-    /// How far the groups have come on all masters together, by name.
+    /// How far the groups have come on all masters together, by name. Whoever wants it more than once, keeps [`AllGroups`].
     pub fn groups(&self) -> Total<BTreeMap<String, GroupView>> {
-        let mut groups: BTreeMap<String, GroupView> = BTreeMap::new();
-        let mut missing: Vec<_> = self.headless.iter().map(|name| (name.clone(), no_master(name))).collect();
-        for view in self.masters() {
-            match &view.groups {
-                Err(why) => missing.push((view.broker.name.clone(), why.clone())),
-                Ok(of_broker) => {
-                    for (name, group) in of_broker {
-                        let sum = groups.entry(name.clone()).or_default();
-                        for (topic, progress) in &group.topics {
-                            sum.topics.entry(topic.clone()).or_default().add(progress);
-                        }
-                    }
-                }
-            }
-        }
-        Total { known: groups, missing }
+        AllGroups::of(self).into_groups()
     }
 
     /// What all groups together have still to consume.
     pub fn lag(&self) -> Total<i64> {
-        let Total { known, missing } = self.groups();
-        Total { known: known.values().map(|group| group.total().lag).sum(), missing }
+        AllGroups::of(self).lag()
     }
 
     fn of(info: &ClusterInfo, asked_ms: i64, mut brokers: Vec<BrokerView>) -> Self {
