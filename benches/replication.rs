@@ -6,12 +6,8 @@
 
 mod load;
 
-use load::{Broker, Sample, free_port, median, spread};
-use std::{
-    path::Path,
-    process::{Child, Command as Process, Stdio},
-    time::Duration,
-};
+use load::{Broker, NameServer, Sample, median, spread};
+use std::{path::Path, time::Duration};
 
 const ROUND: Duration = Duration::from_secs(2);
 const ROUNDS: usize = 7;
@@ -93,37 +89,5 @@ impl Pair {
         let sample = connection.send(flight, ROUND);
         let slave = (self.slave.target().cpu_us() - before) / sample.messages as f64;
         (sample, slave)
-    }
-}
-
-/// A name server of its own; killed at the end.
-struct NameServer {
-    process: Child,
-    addr: String,
-    _home: tempfile::TempDir,
-}
-
-impl NameServer {
-    fn start(rmq: &str) -> Self {
-        let home = tempfile::tempdir().expect("a temporary folder");
-        let addr = format!("127.0.0.1:{}", free_port());
-        let process = Process::new(rmq)
-            .args(["namesrv", "--listen", &addr])
-            .env("HOME", home.path())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("rmq starts");
-        while std::net::TcpStream::connect(&addr).is_err() {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        Self { process, addr, _home: home }
-    }
-}
-
-impl Drop for NameServer {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }

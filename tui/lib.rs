@@ -19,8 +19,8 @@ mod terminal;
 mod words;
 
 pub use feed::{
-    Answer, ClientDetail, Clients, DeadLetterGroups, GroupDetail, HealthDetail, Members, MessageAt, Page, Question,
-    Spot, Start, TopicDetail,
+    Answer, ClientDetail, Clients, DeadLetterGroups, Feed, GroupDetail, HealthDetail, Members, MessageAt, Page,
+    Question, Spot, Start, TopicDetail,
 };
 pub use look::Look;
 pub use orders::Order;

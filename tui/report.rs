@@ -140,17 +140,17 @@ pub fn json(state: &State) -> Value {
         }
     }
     let mut groups = Vec::new();
-    if let Some((snapshot, rates)) = &state.groups {
-        for (name, group) in snapshot.groups().known {
+    if let Some((all, rates)) = &state.groups {
+        for (name, group) in &all.groups().known {
             let progress = group.total();
-            let rates = rates.as_ref().and_then(|rates| rates.get(&name));
+            let rates = rates.as_ref().and_then(|rates| rates.get(name));
             let rate =
                 |of: fn(&GroupRates) -> &Known<f64>| rates.map_or_else(|| Err(second()), |rates| of(rates).clone());
             let drained = rates.map_or_else(|| Err(second()), |rates| rates.drained_in(progress.lag));
             let drained = drained.and_then(|seconds| seconds.ok_or_else(|| Unknown::because("never, as it goes now")));
             groups.push(
                 Object::default()
-                    .with("name", name)
+                    .with("name", name.as_str())
                     .with("lag", progress.lag)
                     .with("topics", group.topics.len())
                     .with("queues", progress.queues)

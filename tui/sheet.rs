@@ -26,7 +26,8 @@ pub struct Column {
 #[derive(Clone, Debug, PartialEq)]
 enum Order {
     Number(f64),
-    Text(String),
+    /// As it stands there, or the English word.
+    Text,
     Unknown,
 }
 
@@ -54,7 +55,7 @@ impl Cell {
                 .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
                 .collect();
         }
-        Self { order: Order::Text(text.clone()), text, tone: Tone::Plain, why: None, word: None }
+        Self { order: Order::Text, text, tone: Tone::Plain, why: None, word: None }
     }
 
     /// One of the fixed words.
@@ -104,9 +105,9 @@ impl Cell {
     fn compare(&self, other: &Self) -> Ordering {
         match (&self.order, &other.order) {
             (Order::Number(one), Order::Number(other)) => one.total_cmp(other),
-            (Order::Text(one), Order::Text(other)) => one.cmp(other),
-            (Order::Text(_), _) => Ordering::Less,
-            (_, Order::Text(_)) => Ordering::Greater,
+            (Order::Text, Order::Text) => self.word.unwrap_or(&self.text).cmp(other.word.unwrap_or(&other.text)),
+            (Order::Text, _) => Ordering::Less,
+            (_, Order::Text) => Ordering::Greater,
             (Order::Number(_), Order::Unknown) => Ordering::Less,
             (Order::Unknown, Order::Number(_)) => Ordering::Greater,
             (Order::Unknown, Order::Unknown) => Ordering::Equal,
@@ -173,15 +174,19 @@ impl Sheet {
             return;
         }
         self.sorted = Some((column, largest_first));
-        let cell = |row: &Row| row.cells.get(column).cloned().unwrap_or_else(Cell::none);
-        self.rows.sort_by(|one, other| {
-            let (one, other) = (cell(one), cell(other));
+        let none = Cell::none();
+        // What moves is small: rows are not.
+        let mut order: Vec<usize> = (0..self.rows.len()).collect();
+        order.sort_by(|one, other| {
+            let cell = |at: usize| self.rows[at].cells.get(column).unwrap_or(&none);
+            let (one, other) = (cell(*one), cell(*other));
             match (&one.order, &other.order) {
-                (Order::Unknown, _) | (_, Order::Unknown) => one.compare(&other),
-                _ if largest_first => other.compare(&one),
-                _ => one.compare(&other),
+                (Order::Unknown, _) | (_, Order::Unknown) => one.compare(other),
+                _ if largest_first => other.compare(one),
+                _ => one.compare(other),
             }
         });
+        self.rows = order.into_iter().map(|at| std::mem::take(&mut self.rows[at])).collect();
     }
 
     /// Its headings and fixed words in another language. What it is sorted and filtered by stays English.
@@ -246,6 +251,9 @@ impl Sheet {
 
 /// How many columns of a terminal a text takes.
 pub fn wide(text: &str) -> usize {
+    if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return text.len();
+    }
     Span::raw(text).width()
 }
 

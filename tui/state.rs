@@ -11,7 +11,7 @@ use crate::{
 use admin::{
     BrokerRef, Snapshot,
     rates::{BrokerRates, GroupRates, Rates},
-    snapshot::{Known, Total, Unknown},
+    snapshot::{AllGroups, Known, Total, Unknown},
 };
 use crossterm::event::KeyEvent;
 use std::{
@@ -129,10 +129,10 @@ pub struct State {
     pub paused: bool,
     /// The last picture, with the rates since the one before.
     pub picture: Option<(Snapshot, Option<Rates>)>,
-    /// The last picture with groups, with the rates since the one before.
-    pub groups: Option<(Snapshot, Option<BTreeMap<String, GroupRates>>)>,
-    /// The picture with groups before that: topics' rates come from it.
-    pub groups_before: Option<Snapshot>,
+    /// The groups of the last picture that has them, with the rates since the one before.
+    pub groups: Option<(AllGroups, Option<BTreeMap<String, GroupRates>>)>,
+    /// The groups before that: topics' rates come from them.
+    pub groups_before: Option<AllGroups>,
     /// Why there is no newer picture.
     pub trouble: Option<Unknown>,
     /// Brokers that were there and are gone, and when they were last seen, ms.
@@ -242,17 +242,17 @@ impl State {
     pub fn total(&self, of: impl Fn(&BrokerRates) -> &Known<f64>) -> Known<Total<f64>> {
         let (snapshot, rates) = self.picture.as_ref().ok_or_else(|| self.nothing_yet())?;
         let rates = rates.as_ref().ok_or_else(|| Unknown::because("rates need a second picture"))?;
-        known_of_some(rates.total(snapshot, of), snapshot)
+        known_of_some(rates.total(snapshot, of), snapshot.masters().count() + snapshot.headless.len())
     }
 
     /// What all groups together have still to consume.
     pub fn total_lag(&self) -> Known<Total<f64>> {
-        let (snapshot, _) = self.groups.as_ref().ok_or_else(|| match &self.picture {
+        let (groups, _) = self.groups.as_ref().ok_or_else(|| match &self.picture {
             None => self.nothing_yet(),
             Some(_) => Unknown::because("groups were not asked for yet"),
         })?;
-        let Total { known, missing } = snapshot.lag();
-        known_of_some(Total { known: known as f64, missing }, snapshot)
+        let Total { known, missing } = groups.lag();
+        known_of_some(Total { known: known as f64, missing }, groups.masters)
     }
 
     /// The brokers that did not answer.
@@ -292,9 +292,8 @@ impl State {
     }
 }
 
-/// A sum of nothing is not known.
-fn known_of_some(total: Total<f64>, snapshot: &Snapshot) -> Known<Total<f64>> {
-    let asked = snapshot.masters().count() + snapshot.headless.len();
+/// A sum of nothing is not known. `asked`: of how many brokers it is.
+fn known_of_some(total: Total<f64>, asked: usize) -> Known<Total<f64>> {
     match total.missing.first() {
         _ if asked == 0 => Err(Unknown::because("no broker is registered")),
         Some((broker, why)) if total.missing.len() >= asked => Err(Unknown::because(format!("{broker}: {why}"))),

@@ -81,6 +81,39 @@ impl Drop for Broker {
     }
 }
 
+/// A name server of its own; killed at the end.
+pub struct NameServer {
+    process: Child,
+    /// `host:port`.
+    pub addr: String,
+    _home: tempfile::TempDir,
+}
+
+impl NameServer {
+    pub fn start(rmq: &str) -> Self {
+        let home = tempfile::tempdir().expect("a temporary folder");
+        let addr = format!("127.0.0.1:{}", free_port());
+        let process = Process::new(rmq)
+            .args(["namesrv", "--listen", &addr])
+            .env("HOME", home.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("rmq starts");
+        while TcpStream::connect(&addr).is_err() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Self { process, addr, _home: home }
+    }
+}
+
+impl Drop for NameServer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
 /// A broker to be loaded.
 #[derive(Clone, Copy)]
 pub struct Target {

@@ -3,7 +3,7 @@
 //! A counter that went back, a broker that started anew or was not there before, and a clock that did not move give no rate
 //! for that step, with the reason.
 
-use crate::snapshot::{BrokerInfo, BrokerView, GroupView, Known, Snapshot, Total, Unknown};
+use crate::snapshot::{AllGroups, BrokerInfo, BrokerView, GroupView, Known, Snapshot, Total, Unknown};
 use std::collections::BTreeMap;
 
 /// How fast a broker is, a second.
@@ -42,27 +42,36 @@ impl GroupRates {
 pub struct Rates {
     /// For each broker of the later picture.
     pub brokers: Vec<BrokerRates>,
-    /// The groups that are known of every master, by name.
+    /// The groups that are known of every master, by name; none if only brokers were compared.
     pub groups: BTreeMap<String, GroupRates>,
 }
 
 /// How fast it went from one picture to a later one.
 pub fn between(before: &Snapshot, after: &Snapshot) -> Rates {
+    let groups = of_groups(&AllGroups::of(before), &AllGroups::of(after));
+    Rates { groups, ..of_brokers(before, after) }
+}
+
+/// How fast brokers were from one picture to a later one, without the groups.
+pub fn of_brokers(before: &Snapshot, after: &Snapshot) -> Rates {
     let brokers = after.brokers.iter().map(|view| broker_rates(before, view)).collect();
+    Rates { brokers, groups: BTreeMap::new() }
+}
+
+/// How fast groups were from one picture to a later one, by name.
+pub fn of_groups(before: &AllGroups, after: &AllGroups) -> BTreeMap<String, GroupRates> {
     let (old, new) = (before.groups(), after.groups());
+    let lacks = old.missing.iter().chain(&new.missing).next();
+    let lacks = lacks.map(|(broker, why)| Unknown::because(format!("broker {broker}: {why}")));
     let step_ms = after.asked_ms - before.asked_ms;
     let groups = new.known.iter().map(|(name, group)| {
-        let lacks = old.missing.iter().chain(&new.missing).next();
-        let rates = match (lacks, old.known.get(name)) {
-            (Some((broker, why)), _) => {
-                let why = Unknown::because(format!("broker {broker}: {why}"));
-                GroupRates { put: Err(why.clone()), consumed: Err(why) }
-            }
-            (None, old) => group_rates(old, group, step_ms),
+        let rates = match &lacks {
+            Some(why) => GroupRates { put: Err(why.clone()), consumed: Err(why.clone()) },
+            None => group_rates(old.known.get(name), group, step_ms),
         };
         (name.clone(), rates)
     });
-    Rates { brokers, groups: groups.collect() }
+    groups.collect()
 }
 
 impl Rates {
@@ -105,10 +114,8 @@ fn group_rates(old: Option<&GroupView>, new: &GroupView, step_ms: i64) -> GroupR
         return GroupRates { put: Err(why.clone()), consumed: Err(why) };
     };
     // A topic or queue that came or went is no message that did.
-    let shape = |group: &GroupView| -> Vec<_> {
-        group.topics.iter().map(|(topic, progress)| (topic.clone(), progress.queues)).collect()
-    };
-    if shape(old) != shape(new) {
+    let mut both = old.topics.iter().zip(&new.topics);
+    if old.topics.len() != new.topics.len() || both.any(|(old, new)| (old.0, old.1.queues) != (new.0, new.1.queues)) {
         let why = Unknown::because("the group reads other queues than before");
         return GroupRates { put: Err(why.clone()), consumed: Err(why) };
     }

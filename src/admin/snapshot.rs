@@ -4,16 +4,21 @@
 //! What is not known has the reason instead of a value and is never shown as 0. Rates are in `rates`.
 
 pub use crate::broker_info::{BrokerInfo, Checkpoint, DelayLevel, LastSync, SlaveView};
-use crate::{Admin, BrokerRef, Error};
+use crate::{Admin, BrokerRef, Error, admin::malformed};
 use base::Clock;
 use futures_util::future::join_all;
-use protocol::{consume_stats::BrokerConsumeStats, route::ClusterInfo};
+use protocol::{Command, code::request, consume_stats::AllConsumeStats, route::ClusterInfo};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
     sync::Arc,
 };
+
+mod all_groups;
+mod sums;
+
+pub use all_groups::AllGroups;
 
 /// Why something is not known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,26 +113,6 @@ impl GroupView {
     }
 }
 
-/// Reads what a broker sent (317).
-fn groups_of(stats: &BrokerConsumeStats) -> BTreeMap<String, GroupView> {
-    let mut groups: BTreeMap<String, GroupView> = BTreeMap::new();
-    for (group, topics) in stats.consume_stats_list.iter().flatten() {
-        let view = groups.entry(group.clone()).or_default();
-        for (queue, at) in topics.iter().flat_map(|stats| &stats.offset_table) {
-            let progress = Progress {
-                queues: 1,
-                end: at.broker_offset,
-                consumed: at.consumer_offset,
-                // A group that is told to be behind the end, has read all.
-                lag: at.broker_offset.saturating_sub(at.consumer_offset).max(0),
-                oldest_consumed_ms: Some(at.last_timestamp).filter(|ms| *ms > 0),
-            };
-            view.topics.entry(queue.topic.clone()).or_default().add(&progress);
-        }
-    }
-    groups
-}
-
 /// A sum over brokers, of what is known.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Total<T> {
@@ -163,30 +148,14 @@ impl Snapshot {
         before.brokers.iter().filter(|view| self.find(&view.broker).is_none())
     }
 
-    /// How far the groups have come on all masters together, by name.
+    /// How far the groups have come on all masters together, by name. Whoever wants it more than once, keeps [`AllGroups`].
     pub fn groups(&self) -> Total<BTreeMap<String, GroupView>> {
-        let mut groups: BTreeMap<String, GroupView> = BTreeMap::new();
-        let mut missing: Vec<_> = self.headless.iter().map(|name| (name.clone(), no_master(name))).collect();
-        for view in self.masters() {
-            match &view.groups {
-                Err(why) => missing.push((view.broker.name.clone(), why.clone())),
-                Ok(of_broker) => {
-                    for (name, group) in of_broker {
-                        let sum = groups.entry(name.clone()).or_default();
-                        for (topic, progress) in &group.topics {
-                            sum.topics.entry(topic.clone()).or_default().add(progress);
-                        }
-                    }
-                }
-            }
-        }
-        Total { known: groups, missing }
+        AllGroups::of(self).into_groups()
     }
 
     /// What all groups together have still to consume.
     pub fn lag(&self) -> Total<i64> {
-        let Total { known, missing } = self.groups();
-        Total { known: known.values().map(|group| group.total().lag).sum(), missing }
+        AllGroups::of(self).lag()
     }
 
     fn of(info: &ClusterInfo, asked_ms: i64, mut brokers: Vec<BrokerView>) -> Self {
@@ -215,10 +184,7 @@ impl Admin {
                 match (with_groups, broker.is_master()) {
                     (false, _) => Err(Unknown::because("groups were not asked for")),
                     (true, false) => Err(Unknown::because("only masters are asked for groups")),
-                    (true, true) => match self.all_consume_stats(&broker.addr).await {
-                        Ok(stats) => Ok(groups_of(&stats)),
-                        Err(error) => Err(Unknown::from(&error)),
-                    },
+                    (true, true) => self.groups_at(&broker.addr).await.map_err(|error| Unknown::from(&error)),
                 }
             };
             let info = async {
@@ -229,6 +195,14 @@ impl Admin {
             BrokerView { broker, at_ms, info, groups }
         });
         Ok(Snapshot::of(&info, asked_ms, join_all(views).await))
+    }
+
+    async fn groups_at(&self, addr: &str) -> Result<BTreeMap<String, GroupView>, Error> {
+        let header = AllConsumeStats { is_order: false };
+        let request = Command::request(request::GET_BROKER_CONSUME_STATS).with_header(&header);
+        let code = request.code;
+        let answer = self.client.ask(addr, request).await?;
+        sums::by_group(&answer.body.to_bytes()).map_err(|error| malformed(addr, code, error))
     }
 }
 

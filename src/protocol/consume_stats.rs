@@ -4,10 +4,11 @@
 
 use crate::{
     by_queue::{self, ByQueue},
+    json_cursor::{Cursor, NotThere},
     lock::QueueName,
 };
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 /// Asks how far a group has come (208).
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -135,6 +136,67 @@ impl BrokerConsumeStats {
     }
 }
 
+/// Reads what [`BrokerConsumeStats`] is, queue by queue and without keeping any of it: where there are many groups, that is
+/// megabytes. `take` is given each group, once before its queues, and then each of them with its topic.
+///
+/// # Errors
+/// Where the text is not what it should be. What was given before that is then worth nothing.
+pub fn each_progress(json: &[u8], mut take: impl FnMut(&str, Option<(&str, QueueProgress)>)) -> Result<(), NotThere> {
+    let mut cursor = Cursor::of(json)?;
+    cursor.object(Cursor::name, |cursor, name| match &*name {
+        "consumeStatsList" => cursor.list(|cursor| {
+            cursor.object(Cursor::name, |cursor, group| {
+                take(&group, None);
+                cursor.list(|cursor| {
+                    cursor.object(Cursor::name, |cursor, name| match &*name {
+                        "offsetTable" => cursor.object(queue_of, |cursor, topic| {
+                            let progress = progress(cursor)?;
+                            take(&group, Some((&topic, progress)));
+                            Ok(())
+                        }),
+                        _ => cursor.skip(),
+                    })
+                })
+            })
+        }),
+        _ => cursor.skip(),
+    })?;
+    cursor.end()
+}
+
+/// The topic of a queue that stands where a name belongs.
+fn queue_of<'a>(cursor: &mut Cursor<'a>) -> Result<Cow<'a, str>, NotThere> {
+    let mut topic = None;
+    let mut has_id = false;
+    cursor.object(Cursor::name, |cursor, name| match &*name {
+        "topic" => {
+            cursor.peek();
+            topic = Some(cursor.string()?);
+            Ok(())
+        }
+        "queueId" => {
+            has_id = true;
+            cursor.integer().map(drop)
+        }
+        _ => cursor.skip(),
+    })?;
+    topic.filter(|_| has_id).ok_or_else(|| cursor.expected("a queue with its topic and id, before the colon,"))
+}
+
+fn progress(cursor: &mut Cursor<'_>) -> Result<QueueProgress, NotThere> {
+    let mut progress = QueueProgress::default();
+    cursor.object(Cursor::name, |cursor, name| {
+        match &*name {
+            "brokerOffset" => progress.broker_offset = cursor.integer()?,
+            "consumerOffset" => progress.consumer_offset = cursor.integer()?,
+            "lastTimestamp" => progress.last_timestamp = cursor.integer()?,
+            _ => cursor.skip()?,
+        }
+        Ok(())
+    })?;
+    Ok(progress)
+}
+
 /// How far a group has come in a queue, by the times of its messages. All times are ms; -1: not known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -207,6 +269,57 @@ mod tests {
         );
         assert_eq!(all.to_json().unwrap(), golden);
         assert_eq!(loose_json::from_slice::<BrokerConsumeStats>(golden.as_bytes()).unwrap(), all);
+        let told = told(&golden).unwrap();
+        let queue = |group, end| (group, Some(("T".to_owned(), end)));
+        let groups = [("G", None), queue("G", 9), queue("G", 0), queue("G", 9), queue("G", 0), ("H", None)];
+        assert_eq!(told, groups.map(|(group, queue)| (group.to_owned(), queue)));
+    }
+
+    type Told = (String, Option<(String, i64)>);
+
+    fn told(json: &str) -> Result<Vec<Told>, NotThere> {
+        let mut told = Vec::new();
+        each_progress(json.as_bytes(), |group, queue| {
+            told.push((group.to_owned(), queue.map(|(topic, at)| (topic.to_owned(), at.broker_offset))));
+        })?;
+        Ok(told)
+    }
+
+    #[test]
+    fn progress_is_read_in_all_the_ways_it_is_written_and_what_is_none_is_refused() {
+        let ways = [
+            r#"{"consumeStatsList":[{"G":[{"offsetTable":{{"topic":"T","queueId":1}:{"brokerOffset":3}}}]}]}"#,
+            r#"{consumeStatsList:[{G:[{offsetTable:{{topic:"T",queueId:1}:{brokerOffset:3,pullOffset:-1}},x:[{}]}]}]}"#,
+            "{ \"new\" : {{\"a\":1}:2} ,\n\"consumeStatsList\" : [ { \"G\" : [ { \"offsetTable\" : \
+             { {\"brokerName\":\"b\",\"queueId\":1,\"topic\":\"\\u0054\"} : {\"brokerOffset\" : 3} } } ] } ] }",
+        ];
+        for text in ways {
+            let expected = [("G".to_owned(), None), ("G".to_owned(), Some(("T".to_owned(), 3)))];
+            assert_eq!(told(text).unwrap(), expected, "{text}");
+        }
+        for empty in ["{}", r#"{"consumeStatsList":[]}"#, r#"{"consumeStatsList":null,"totalDiff":0}"#] {
+            assert_eq!(told(empty).unwrap(), [], "{empty}");
+        }
+        assert_eq!(told(r#"{"consumeStatsList":[{"G":[{"offsetTable":null}]}]}"#).unwrap(), [("G".to_owned(), None)]);
+        let queue =
+            |queue: &str, at: &str| format!(r#"{{"consumeStatsList":[{{"G":[{{"offsetTable":{{{queue}:{at}}}}}]}}]}}"#);
+        assert_eq!(told(&queue(r#"{"queueId":0,"topic":"T"}"#, "{}")).unwrap().len(), 2);
+        for broken in [
+            String::new(),
+            "[]".to_owned(),
+            "{}x".to_owned(),
+            queue(r#"{"topic":"T"}"#, "{}"),
+            queue(r#"{"queueId":0}"#, "{}"),
+            queue(r#""T""#, "{}"),
+            queue(r#"{"queueId":0,"topic":"T"}"#, "3"),
+            queue(r#"{"queueId":0,"topic":"T"}"#, r#"{"brokerOffset":"3"}"#),
+        ] {
+            assert!(told(&broken).is_err(), "{broken}");
+        }
+        let whole = queue(r#"{"queueId":0,"topic":"T"}"#, r#"{"brokerOffset":3}"#);
+        for end in 0..whole.len() {
+            assert!(told(&whole[..end]).is_err(), "{}", &whole[..end]);
+        }
     }
 
     #[test]

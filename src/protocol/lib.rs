@@ -11,6 +11,7 @@ pub mod frame;
 pub mod heartbeat;
 pub mod inspect;
 mod json;
+pub mod json_cursor;
 pub mod lock;
 pub mod loose_json;
 pub mod offset_table;

@@ -213,13 +213,5 @@ fn gone_row(state: &State, broker: &BrokerRef, seen_ms: i64) -> Row {
 
 /// The groups that have most to consume.
 pub fn worst_groups(state: &State) -> Sheet {
-    let mut sheet = groups::all(state);
-    sheet.rows.retain(|row| row.cells.get(groups::LAG).and_then(Cell::as_number).is_none_or(|lag| lag > 0.0));
-    let behind = sheet.rows.len();
-    if state.groups.is_some() {
-        sheet.title = format!("groups behind: {behind}{}", groups::age(state));
-        sheet.empty = format!("no group is behind{}", groups::age(state));
-    }
-    sheet.rows.truncate(WORST);
-    sheet
+    groups::worst(state, WORST)
 }

@@ -7,7 +7,11 @@ use crate::{
     sheet::{Cell, Row, Sheet},
     state::{State, View},
 };
-use admin::snapshot::{Known, Unknown};
+use admin::{
+    rates::GroupRates,
+    snapshot::{GroupView, Known, Unknown},
+};
+use std::collections::BTreeMap;
 
 /// The column of the lag.
 pub const LAG: usize = 1;
@@ -16,9 +20,9 @@ const SLOW_MS: i64 = 60_000;
 
 /// How old the picture of the groups is, where that is not the last picture; and of which brokers it is not known.
 pub fn age(state: &State) -> String {
-    let Some((snapshot, _)) = &state.groups else { return String::new() };
-    let ms = state.now_ms - snapshot.asked_ms;
-    let missing = snapshot.groups().missing;
+    let Some((groups, _)) = &state.groups else { return String::new() };
+    let ms = state.now_ms - groups.asked_ms;
+    let missing = &groups.groups().missing;
     let age = if ms >= 1000 { format!(", {} ago", span(ms)) } else { String::new() };
     match missing.first() {
         None => age,
@@ -29,6 +33,38 @@ pub fn age(state: &State) -> String {
 
 /// All groups, the most behind first.
 pub fn all(state: &State) -> Sheet {
+    let Some((groups, rates)) = &state.groups else { return not_yet(state) };
+    let known = &groups.groups().known;
+    let mut sheet = sheet(format!("groups: {}{}", known.len(), age(state)), "no group has a position at any broker");
+    let rows = Rows::of(groups.asked_ms, rates.as_ref());
+    sheet.rows.extend(known.iter().map(|(name, group)| rows.row(name, group)));
+    sheet.sort(LAG, true);
+    sheet
+}
+
+/// Those that are most behind, `most` of them.
+pub fn worst(state: &State, most: usize) -> Sheet {
+    let Some((groups, rates)) = &state.groups else { return not_yet(state) };
+    let lags = groups.groups().known.iter().map(|(name, group)| (group.total().lag, name, group));
+    let mut behind: Vec<_> = lags.filter(|(lag, ..)| *lag > 0).collect();
+    let title = format!("groups behind: {}{}", behind.len(), age(state));
+    behind.sort_by_key(|(lag, ..)| std::cmp::Reverse(*lag));
+    let mut sheet = sheet(title, format!("no group is behind{}", age(state)));
+    let rows = Rows::of(groups.asked_ms, rates.as_ref());
+    sheet.rows.extend(behind.into_iter().take(most).map(|(_, name, group)| rows.row(name, group)));
+    sheet.sort(LAG, true);
+    sheet
+}
+
+fn not_yet(state: &State) -> Sheet {
+    let why = match &state.picture {
+        None => state.nothing_yet().to_string(),
+        Some(_) => "groups were not asked for yet".to_owned(),
+    };
+    sheet("groups", why)
+}
+
+fn sheet(title: impl Into<String>, empty: impl Into<String>) -> Sheet {
     let columns = [
         ("GROUP", false, 0),
         ("LAG", true, 0),
@@ -39,50 +75,54 @@ pub fn all(state: &State) -> Sheet {
         ("TOPICS", true, 4),
         ("QUEUES", true, 5),
     ];
-    let Some((snapshot, rates)) = &state.groups else {
-        let why = match &state.picture {
-            None => state.nothing_yet().to_string(),
-            Some(_) => "groups were not asked for yet".to_owned(),
-        };
-        return Sheet::new("groups", &columns, why);
-    };
-    let groups = snapshot.groups();
-    let title = format!("groups: {}{}", groups.known.len(), age(state));
-    let mut sheet = Sheet::new(title, &columns, "no group has a position at any broker");
-    for (name, group) in &groups.known {
+    Sheet::new(title, &columns, empty)
+}
+
+/// What the rows of groups are made of.
+struct Rows<'a> {
+    asked_ms: i64,
+    rates: Option<&'a BTreeMap<String, GroupRates>>,
+    no_rates: Unknown,
+    no_times: Unknown,
+}
+
+impl<'a> Rows<'a> {
+    fn of(asked_ms: i64, rates: Option<&'a BTreeMap<String, GroupRates>>) -> Self {
+        let no_rates = Unknown::because("rates need a second picture of the groups");
+        let no_times = Unknown::because("no broker tells when the messages were stored");
+        Self { asked_ms, rates, no_rates, no_times }
+    }
+
+    fn row(&self, name: &str, group: &GroupView) -> Row {
         let total = group.total();
-        let rates = rates.as_ref().and_then(|rates| rates.get(name));
-        let lacking = || Unknown::because("rates need a second picture of the groups");
-        let rate = |known: Option<&Known<f64>>| known.cloned().unwrap_or_else(|| Err(lacking()));
-        let drained = rates.map_or_else(|| Err(lacking()), |rates| rates.drained_in(total.lag));
-        let drained = match drained {
+        let rates = self.rates.and_then(|rates| rates.get(name)).ok_or_else(|| self.no_rates.clone());
+        let rate = |of: fn(&GroupRates) -> &Known<f64>| rates.clone().and_then(|rates| of(rates).clone());
+        let drained = match rates.clone().and_then(|rates| rates.drained_in(total.lag)) {
             Err(why) => Cell::unknown(why),
             Ok(None) => Cell::number(f64::INFINITY, |_| "! never".to_owned()).tone_if(true, Tone::Warn),
             Ok(Some(seconds)) => Cell::number(seconds, |seconds| span((seconds * 1000.0) as i64)),
         };
         let oldest = match total.oldest_consumed_ms {
             _ if total.lag == 0 => Cell::none(),
-            None => Cell::unknown(Unknown::because("no broker tells when the messages were stored")),
-            Some(ms) => Cell::number((snapshot.asked_ms - ms) as f64, |ms| span(ms as i64)),
+            None => Cell::unknown(self.no_times.clone()),
+            Some(ms) => Cell::number((self.asked_ms - ms) as f64, |ms| span(ms as i64)),
         };
-        sheet.rows.push(Row {
-            key: name.clone(),
+        Row {
+            key: name.to_owned(),
             cells: vec![
-                Cell::text(name.clone()),
+                Cell::text(name),
                 Cell::number(total.lag as f64, count),
-                Cell::known(rate(rates.map(|rates| &rates.put)), count),
-                Cell::known(rate(rates.map(|rates| &rates.consumed)), count),
+                Cell::known(rate(|rates| &rates.put), count),
+                Cell::known(rate(|rates| &rates.consumed), count),
                 drained,
                 oldest,
                 Cell::number(group.topics.len() as f64, count),
                 Cell::number(total.queues as f64, count),
             ],
-            opens: Some(View::Group(name.clone())),
+            opens: Some(View::Group(name.to_owned())),
             ..Row::default()
-        });
+        }
     }
-    sheet.sort(LAG, true);
-    sheet
 }
 
 /// The queues of a group, and its members below them.

@@ -7,16 +7,13 @@ use crate::{
     sheet::{Cell, Row, Sheet},
     state::{State, View},
 };
-use admin::{
-    Snapshot,
-    snapshot::{Known, Progress, Unknown},
-};
+use admin::snapshot::{AllGroups, Known, Progress, Unknown};
 use protocol::topic::{DLQ_PREFIX, RETRY_PREFIX, is_system_topic};
 use std::collections::BTreeMap;
 
 /// How fast each topic grows that a group reads, messages a second: from the pictures of groups, so that it costs nothing.
-fn topic_rates(before: &Snapshot, after: &Snapshot) -> BTreeMap<String, Known<f64>> {
-    let (old, new, ms) = (ends(before), ends(after), after.asked_ms - before.asked_ms);
+fn topic_rates<'a>(before: &AllGroups, after: &'a AllGroups) -> BTreeMap<&'a str, Known<f64>> {
+    let (old, new, ms) = (before.topics(), after.topics(), after.asked_ms - before.asked_ms);
     let rate = |topic: &str, now: &Progress| {
         let then = old.get(topic).ok_or_else(|| Unknown::because("no group read it before"))?;
         if ms <= 0 || now.queues != then.queues || now.end < then.end {
@@ -24,21 +21,7 @@ fn topic_rates(before: &Snapshot, after: &Snapshot) -> BTreeMap<String, Known<f6
         }
         Ok((now.end - then.end) as f64 * 1000.0 / ms as f64)
     };
-    new.iter().map(|(topic, now)| (topic.clone(), rate(topic, now))).collect()
-}
-
-/// Each topic as the group sees it that reads most of its queues.
-fn ends(snapshot: &Snapshot) -> BTreeMap<String, Progress> {
-    let mut ends: BTreeMap<String, Progress> = BTreeMap::new();
-    for group in snapshot.groups().known.values() {
-        for (topic, progress) in &group.topics {
-            let end = ends.entry(topic.clone()).or_default();
-            if progress.queues > end.queues {
-                *end = *progress;
-            }
-        }
-    }
-    ends
+    new.iter().map(|(topic, now)| (*topic, rate(topic, now))).collect()
 }
 
 fn kind(topic: &str) -> &'static str {
@@ -71,13 +54,13 @@ pub fn all(state: &State) -> Sheet {
     let title = format!("topics: {}{stale}; lags{}", names.len(), age(state));
     let title = title.trim_end_matches("; lags").to_owned();
     let mut sheet = Sheet::new(title, &columns, "there is no topic");
-    let groups = state.groups.as_ref().map(|(snapshot, _)| snapshot.groups().known);
+    let groups = state.groups.as_ref().map(|(groups, _)| &groups.groups().known);
     let rates = match (&state.groups_before, &state.groups) {
         (Some(before), Some((after, _))) => Some(topic_rates(before, after)),
         _ => None,
     };
     let mut readers: BTreeMap<&str, Vec<(&str, i64)>> = BTreeMap::new();
-    for (group, view) in groups.iter().flatten() {
+    for (group, view) in groups.into_iter().flatten() {
         for (topic, progress) in &view.topics {
             readers.entry(topic).or_default().push((group, progress.lag));
         }
@@ -89,7 +72,7 @@ pub fn all(state: &State) -> Sheet {
         let rate = match (&rates, read) {
             (_, None) if groups.is_some() => Err(unread()),
             (None, _) | (_, None) => Err(Unknown::because("rates need two pictures of the groups")),
-            (Some(rates), Some(_)) => rates.get(name).cloned().unwrap_or_else(|| Err(unread())),
+            (Some(rates), Some(_)) => rates.get(name.as_str()).cloned().unwrap_or_else(|| Err(unread())),
         };
         let not_asked = || Cell::unknown(Unknown::because("groups were not asked for yet"));
         let known = groups.is_some();
@@ -176,7 +159,7 @@ pub fn one(state: &State, name: &str) -> Sheet {
             ..Row::default()
         });
     }
-    let groups = state.groups.as_ref().map(|(snapshot, _)| snapshot.groups().known).unwrap_or_default();
+    let groups = state.groups.iter().flat_map(|(groups, _)| &groups.groups().known);
     for (group, view) in groups {
         let Some(progress) = view.topics.get(name) else { continue };
         let mut cells = vec![Cell::text(group.clone())];
@@ -187,7 +170,7 @@ pub fn one(state: &State, name: &str) -> Sheet {
         sheet.rows.push(Row {
             key: format!("group {group}"),
             cells,
-            opens: Some(View::Group(group)),
+            opens: Some(View::Group(group.clone())),
             note,
             ..Row::default()
         });

@@ -8,7 +8,7 @@ use crate::{
 use admin::{
     Snapshot,
     rates::{self, BrokerRates},
-    snapshot::Known,
+    snapshot::{AllGroups, Known},
 };
 
 /// Groups are asked for with each so-manieth picture where they are not the main thing: that question is the heavy one.
@@ -82,7 +82,7 @@ impl State {
 
     fn take(&mut self, snapshot: Snapshot, with_groups: bool) {
         self.trouble = None;
-        let rates = self.picture.as_ref().map(|(before, _)| rates::between(before, &snapshot));
+        let rates = self.picture.as_ref().map(|(before, _)| rates::of_brokers(before, &snapshot));
         if let Some((before, _)) = &self.picture {
             let gone = snapshot.gone_since(before).map(|view| (view.broker.clone(), before.asked_ms));
             self.gone.extend(gone);
@@ -92,10 +92,10 @@ impl State {
             self.answered.insert(view.broker.clone(), view.at_ms);
         }
         if with_groups {
-            let before = self.groups.take().map(|(before, _)| before);
-            let group_rates = before.as_ref().map(|before| rates::between(before, &snapshot).groups);
-            self.groups_before = before;
-            self.groups = Some((snapshot.clone(), group_rates));
+            let groups = AllGroups::of(&snapshot);
+            self.groups_before = self.groups.take().map(|(before, _)| before);
+            let rates = self.groups_before.as_ref().map(|before| rates::of_groups(before, &groups));
+            self.groups = Some((groups, rates));
         }
         let at_ms = snapshot.asked_ms;
         self.picture = Some((snapshot, rates));

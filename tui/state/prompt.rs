@@ -129,8 +129,8 @@ impl State {
                 all.extend(self.topics.last.iter().flat_map(|(names, _)| names).map(|name| format!("topic {name}")));
             }
             Some((word @ ("group" | "reset" | "resend" | "delete-group"), _)) => {
-                let groups = self.groups.as_ref().map(|(snapshot, _)| snapshot.groups().known).unwrap_or_default();
-                all.extend(groups.keys().map(|name| format!("{word} {name}")));
+                let groups = self.groups.iter().flat_map(|(groups, _)| groups.groups().known.keys());
+                all.extend(groups.map(|name| format!("{word} {name}")));
             }
             Some((word @ ("drain" | "undrain"), _)) => {
                 let brokers = self.picture.iter().flat_map(|(snapshot, _)| snapshot.masters());

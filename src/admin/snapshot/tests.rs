@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::rates::{self, BrokerRates, Rates};
-use protocol::{loose_json, route::BrokerData};
+use protocol::route::BrokerData;
 
 fn names(of: &[(&str, &[i64])]) -> ClusterInfo {
     let mut info = ClusterInfo::default();
@@ -39,7 +39,7 @@ fn view(name: &str, id: i64, at_ms: i64, put: u64, (end, consumed): (i64, i64)) 
         end, consumed
     );
     let groups = match id {
-        0 => Ok(groups_of(&loose_json::from_slice(stats.as_bytes()).unwrap())),
+        0 => Ok(sums::by_group(stats.as_bytes()).unwrap()),
         _ => Err(Unknown::because("only masters are asked for groups")),
     };
     let broker = BrokerRef { cluster: "C".into(), name: name.into(), id, addr: format!("{name}:{id}") };
