@@ -70,11 +70,17 @@ _rmq() {
             rmq__subcmd__broker,describe)
                 cmd="rmq__subcmd__broker__subcmd__describe"
                 ;;
+            rmq__subcmd__broker,drain)
+                cmd="rmq__subcmd__broker__subcmd__drain"
+                ;;
             rmq__subcmd__broker,help)
                 cmd="rmq__subcmd__broker__subcmd__help"
                 ;;
             rmq__subcmd__broker,list)
                 cmd="rmq__subcmd__broker__subcmd__list"
+                ;;
+            rmq__subcmd__broker,undrain)
+                cmd="rmq__subcmd__broker__subcmd__undrain"
                 ;;
             rmq__subcmd__broker__subcmd__config,get)
                 cmd="rmq__subcmd__broker__subcmd__config__subcmd__get"
@@ -100,11 +106,17 @@ _rmq() {
             rmq__subcmd__broker__subcmd__help,describe)
                 cmd="rmq__subcmd__broker__subcmd__help__subcmd__describe"
                 ;;
+            rmq__subcmd__broker__subcmd__help,drain)
+                cmd="rmq__subcmd__broker__subcmd__help__subcmd__drain"
+                ;;
             rmq__subcmd__broker__subcmd__help,help)
                 cmd="rmq__subcmd__broker__subcmd__help__subcmd__help"
                 ;;
             rmq__subcmd__broker__subcmd__help,list)
                 cmd="rmq__subcmd__broker__subcmd__help__subcmd__list"
+                ;;
+            rmq__subcmd__broker__subcmd__help,undrain)
+                cmd="rmq__subcmd__broker__subcmd__help__subcmd__undrain"
                 ;;
             rmq__subcmd__broker__subcmd__help__subcmd__config,get)
                 cmd="rmq__subcmd__broker__subcmd__help__subcmd__config__subcmd__get"
@@ -385,8 +397,14 @@ _rmq() {
             rmq__subcmd__help__subcmd__broker,describe)
                 cmd="rmq__subcmd__help__subcmd__broker__subcmd__describe"
                 ;;
+            rmq__subcmd__help__subcmd__broker,drain)
+                cmd="rmq__subcmd__help__subcmd__broker__subcmd__drain"
+                ;;
             rmq__subcmd__help__subcmd__broker,list)
                 cmd="rmq__subcmd__help__subcmd__broker__subcmd__list"
+                ;;
+            rmq__subcmd__help__subcmd__broker,undrain)
+                cmd="rmq__subcmd__help__subcmd__broker__subcmd__undrain"
                 ;;
             rmq__subcmd__help__subcmd__broker__subcmd__config,get)
                 cmd="rmq__subcmd__help__subcmd__broker__subcmd__config__subcmd__get"
@@ -647,7 +665,7 @@ _rmq() {
             return 0
             ;;
         rmq__subcmd__broker)
-            opts="-n -c -p -m -h --namesrv --config --set --print --print-important --log-level --help list describe config help"
+            opts="-n -c -p -m -h --namesrv --config --set --print --print-important --log-level --help list describe config drain undrain help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -884,8 +902,46 @@ _rmq() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        rmq__subcmd__broker__subcmd__drain)
+            opts="-o -n -h --output --namesrv --timeout --log-level --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -W "table wide json yaml csv name" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table wide json yaml csv name" -- "${cur}"))
+                    return 0
+                    ;;
+                --namesrv)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-level)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         rmq__subcmd__broker__subcmd__help)
-            opts="list describe config help"
+            opts="list describe config drain undrain help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -954,6 +1010,20 @@ _rmq() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        rmq__subcmd__broker__subcmd__help__subcmd__drain)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         rmq__subcmd__broker__subcmd__help__subcmd__help)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -969,6 +1039,20 @@ _rmq() {
             return 0
             ;;
         rmq__subcmd__broker__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rmq__subcmd__broker__subcmd__help__subcmd__undrain)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -999,6 +1083,44 @@ _rmq() {
                     ;;
                 --every)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --namesrv)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-level)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rmq__subcmd__broker__subcmd__undrain)
+            opts="-o -n -h --output --namesrv --timeout --log-level --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -W "table wide json yaml csv name" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table wide json yaml csv name" -- "${cur}"))
                     return 0
                     ;;
                 --namesrv)
@@ -3091,7 +3213,7 @@ _rmq() {
             return 0
             ;;
         rmq__subcmd__help__subcmd__broker)
-            opts="list describe config"
+            opts="list describe config drain undrain"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3160,7 +3282,35 @@ _rmq() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        rmq__subcmd__help__subcmd__broker__subcmd__drain)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         rmq__subcmd__help__subcmd__broker__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rmq__subcmd__help__subcmd__broker__subcmd__undrain)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -4743,7 +4893,7 @@ _rmq() {
             return 0
             ;;
         rmq__subcmd__top)
-            opts="-n -d -o -h --once --count --every --output --ascii --timeout --namesrv --log-level --help"
+            opts="-n -d -o -h --once --count --every --output --ascii --write --timeout --namesrv --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

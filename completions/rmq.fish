@@ -49,17 +49,19 @@ complete -c rmq -n "__fish_rmq_using_subcommand namesrv" -s n -l namesrv -d 'Tak
 complete -c rmq -n "__fish_rmq_using_subcommand namesrv" -l log-level -d 'What to log on standard error: error, warn, info, debug, trace, or a list such as `info,broker=debug`' -r
 complete -c rmq -n "__fish_rmq_using_subcommand namesrv" -s p -l print -d 'Print every setting with its value and end'
 complete -c rmq -n "__fish_rmq_using_subcommand namesrv" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c rmq -n "__fish_rmq_using_subcommand broker; and not __fish_seen_subcommand_from list describe config help" -s n -l namesrv -d 'Name servers to register with' -r
-complete -c rmq -n "__fish_rmq_using_subcommand broker; and not __fish_seen_subcommand_from list describe config help" -s c -l config -d 'Settings: the broker.conf of Apache RocketMQ' -r -F
-complete -c rmq -n "__fish_rmq_using_subcommand broker; and not __fish_seen_subcommand_from list describe config help" -l set -d 'A setting that overrules the file; may be repeated' -r
-complete -c rmq -n "__fish_rmq_using_subcommand broker; and not __fish_seen_subcommand_from list describe config help" -l log-level -d 'What to log on standard error: error, warn, info, debug, trace, or a list such as `info,broker=debug`' -r
-complete -c rmq -n "__fish_rmq_using_subcommand broker; and not __fish_seen_subcommand_from list describe config help" -s p -l print -d 'Print every setting with its value and end'
-complete -c rmq -n "__fish_rmq_using_subcommand broker; and not __fish_seen_subcommand_from list describe config help" -s m -l print-important -d 'Print the settings that matter most and end'
-complete -c rmq -n "__fish_rmq_using_subcommand broker; and not __fish_seen_subcommand_from list describe config help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c rmq -n "__fish_rmq_using_subcommand broker; and not __fish_seen_subcommand_from list describe config help" -f -a "list" -d 'List the brokers of a cluster, with how they are'
-complete -c rmq -n "__fish_rmq_using_subcommand broker; and not __fish_seen_subcommand_from list describe config help" -f -a "describe" -d 'Show all that a broker says of itself'
-complete -c rmq -n "__fish_rmq_using_subcommand broker; and not __fish_seen_subcommand_from list describe config help" -f -a "config" -d 'Show the settings of a broker that runs, and change those that may change meanwhile'
-complete -c rmq -n "__fish_rmq_using_subcommand broker; and not __fish_seen_subcommand_from list describe config help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c rmq -n "__fish_rmq_using_subcommand broker; and not __fish_seen_subcommand_from list describe config drain undrain help" -s n -l namesrv -d 'Name servers to register with' -r
+complete -c rmq -n "__fish_rmq_using_subcommand broker; and not __fish_seen_subcommand_from list describe config drain undrain help" -s c -l config -d 'Settings: the broker.conf of Apache RocketMQ' -r -F
+complete -c rmq -n "__fish_rmq_using_subcommand broker; and not __fish_seen_subcommand_from list describe config drain undrain help" -l set -d 'A setting that overrules the file; may be repeated' -r
+complete -c rmq -n "__fish_rmq_using_subcommand broker; and not __fish_seen_subcommand_from list describe config drain undrain help" -l log-level -d 'What to log on standard error: error, warn, info, debug, trace, or a list such as `info,broker=debug`' -r
+complete -c rmq -n "__fish_rmq_using_subcommand broker; and not __fish_seen_subcommand_from list describe config drain undrain help" -s p -l print -d 'Print every setting with its value and end'
+complete -c rmq -n "__fish_rmq_using_subcommand broker; and not __fish_seen_subcommand_from list describe config drain undrain help" -s m -l print-important -d 'Print the settings that matter most and end'
+complete -c rmq -n "__fish_rmq_using_subcommand broker; and not __fish_seen_subcommand_from list describe config drain undrain help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rmq -n "__fish_rmq_using_subcommand broker; and not __fish_seen_subcommand_from list describe config drain undrain help" -f -a "list" -d 'List the brokers of a cluster, with how they are'
+complete -c rmq -n "__fish_rmq_using_subcommand broker; and not __fish_seen_subcommand_from list describe config drain undrain help" -f -a "describe" -d 'Show all that a broker says of itself'
+complete -c rmq -n "__fish_rmq_using_subcommand broker; and not __fish_seen_subcommand_from list describe config drain undrain help" -f -a "config" -d 'Show the settings of a broker that runs, and change those that may change meanwhile'
+complete -c rmq -n "__fish_rmq_using_subcommand broker; and not __fish_seen_subcommand_from list describe config drain undrain help" -f -a "drain" -d 'Send producers to other brokers, so that this one can be stopped once it is read'
+complete -c rmq -n "__fish_rmq_using_subcommand broker; and not __fish_seen_subcommand_from list describe config drain undrain help" -f -a "undrain" -d 'Let producers send to a broker again'
+complete -c rmq -n "__fish_rmq_using_subcommand broker; and not __fish_seen_subcommand_from list describe config drain undrain help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c rmq -n "__fish_rmq_using_subcommand broker; and __fish_seen_subcommand_from list" -s o -l output -d 'How to print' -r -f -a "table\t'Columns, for people'
 wide\t'More columns'
 json\t'JSON'
@@ -89,9 +91,31 @@ complete -c rmq -n "__fish_rmq_using_subcommand broker; and __fish_seen_subcomma
 complete -c rmq -n "__fish_rmq_using_subcommand broker; and __fish_seen_subcommand_from config" -f -a "get" -d 'Show settings'
 complete -c rmq -n "__fish_rmq_using_subcommand broker; and __fish_seen_subcommand_from config" -f -a "set" -d 'Change settings of a broker, or of every master of a cluster: at each of them all that are given, or none'
 complete -c rmq -n "__fish_rmq_using_subcommand broker; and __fish_seen_subcommand_from config" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c rmq -n "__fish_rmq_using_subcommand broker; and __fish_seen_subcommand_from drain" -s o -l output -d 'How to print' -r -f -a "table\t'Columns, for people'
+wide\t'More columns'
+json\t'JSON'
+yaml\t'YAML'
+csv\t'CSV; several tables one after the other, each with a heading row and an empty line in between'
+name\t'Names, one a line'"
+complete -c rmq -n "__fish_rmq_using_subcommand broker; and __fish_seen_subcommand_from drain" -s n -l namesrv -d 'Name servers [default: of the cluster that `rmq cluster up` runs, else 127.0.0.1:9876]' -r
+complete -c rmq -n "__fish_rmq_using_subcommand broker; and __fish_seen_subcommand_from drain" -l timeout -d 'How long to try before giving up' -r
+complete -c rmq -n "__fish_rmq_using_subcommand broker; and __fish_seen_subcommand_from drain" -l log-level -d 'What to log on standard error: error, warn, info, debug, trace, or a list such as `info,broker=debug`' -r
+complete -c rmq -n "__fish_rmq_using_subcommand broker; and __fish_seen_subcommand_from drain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rmq -n "__fish_rmq_using_subcommand broker; and __fish_seen_subcommand_from undrain" -s o -l output -d 'How to print' -r -f -a "table\t'Columns, for people'
+wide\t'More columns'
+json\t'JSON'
+yaml\t'YAML'
+csv\t'CSV; several tables one after the other, each with a heading row and an empty line in between'
+name\t'Names, one a line'"
+complete -c rmq -n "__fish_rmq_using_subcommand broker; and __fish_seen_subcommand_from undrain" -s n -l namesrv -d 'Name servers [default: of the cluster that `rmq cluster up` runs, else 127.0.0.1:9876]' -r
+complete -c rmq -n "__fish_rmq_using_subcommand broker; and __fish_seen_subcommand_from undrain" -l timeout -d 'How long to try before giving up' -r
+complete -c rmq -n "__fish_rmq_using_subcommand broker; and __fish_seen_subcommand_from undrain" -l log-level -d 'What to log on standard error: error, warn, info, debug, trace, or a list such as `info,broker=debug`' -r
+complete -c rmq -n "__fish_rmq_using_subcommand broker; and __fish_seen_subcommand_from undrain" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rmq -n "__fish_rmq_using_subcommand broker; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the brokers of a cluster, with how they are'
 complete -c rmq -n "__fish_rmq_using_subcommand broker; and __fish_seen_subcommand_from help" -f -a "describe" -d 'Show all that a broker says of itself'
 complete -c rmq -n "__fish_rmq_using_subcommand broker; and __fish_seen_subcommand_from help" -f -a "config" -d 'Show the settings of a broker that runs, and change those that may change meanwhile'
+complete -c rmq -n "__fish_rmq_using_subcommand broker; and __fish_seen_subcommand_from help" -f -a "drain" -d 'Send producers to other brokers, so that this one can be stopped once it is read'
+complete -c rmq -n "__fish_rmq_using_subcommand broker; and __fish_seen_subcommand_from help" -f -a "undrain" -d 'Let producers send to a broker again'
 complete -c rmq -n "__fish_rmq_using_subcommand broker; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c rmq -n "__fish_rmq_using_subcommand cluster; and not __fish_seen_subcommand_from up status logs stop start restart kill down list env template render help" -l log-level -d 'What to log on standard error: error, warn, info, debug, trace, or a list such as `info,broker=debug`' -r
 complete -c rmq -n "__fish_rmq_using_subcommand cluster; and not __fish_seen_subcommand_from up status logs stop start restart kill down list env template render help" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -306,6 +330,7 @@ complete -c rmq -n "__fish_rmq_using_subcommand top" -l namesrv -d 'Name servers
 complete -c rmq -n "__fish_rmq_using_subcommand top" -l log-level -d 'What to log on standard error: error, warn, info, debug, trace, or a list such as `info,broker=debug`' -r
 complete -c rmq -n "__fish_rmq_using_subcommand top" -l once -d 'Print one picture and end'
 complete -c rmq -n "__fish_rmq_using_subcommand top" -l ascii -d 'No characters beyond ASCII [default: if the locale is not UTF-8]'
+complete -c rmq -n "__fish_rmq_using_subcommand top" -l write -d 'Take orders (x, or `:` and what to do): reset offsets, drain brokers, resend dead letters, delete. Each shows what it would change and is done once the name of what it concerns was typed'
 complete -c rmq -n "__fish_rmq_using_subcommand top" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rmq -n "__fish_rmq_using_subcommand produce" -s m -l message -d 'A message; may be repeated' -r
 complete -c rmq -n "__fish_rmq_using_subcommand produce" -l file -d 'A file that is one message; may be repeated' -r -F
@@ -779,6 +804,8 @@ complete -c rmq -n "__fish_rmq_using_subcommand help; and not __fish_seen_subcom
 complete -c rmq -n "__fish_rmq_using_subcommand help; and __fish_seen_subcommand_from broker" -f -a "list" -d 'List the brokers of a cluster, with how they are'
 complete -c rmq -n "__fish_rmq_using_subcommand help; and __fish_seen_subcommand_from broker" -f -a "describe" -d 'Show all that a broker says of itself'
 complete -c rmq -n "__fish_rmq_using_subcommand help; and __fish_seen_subcommand_from broker" -f -a "config" -d 'Show the settings of a broker that runs, and change those that may change meanwhile'
+complete -c rmq -n "__fish_rmq_using_subcommand help; and __fish_seen_subcommand_from broker" -f -a "drain" -d 'Send producers to other brokers, so that this one can be stopped once it is read'
+complete -c rmq -n "__fish_rmq_using_subcommand help; and __fish_seen_subcommand_from broker" -f -a "undrain" -d 'Let producers send to a broker again'
 complete -c rmq -n "__fish_rmq_using_subcommand help; and __fish_seen_subcommand_from cluster" -f -a "up" -d 'Bring a cluster up; returns when every node serves and every slave has what its master had'
 complete -c rmq -n "__fish_rmq_using_subcommand help; and __fish_seen_subcommand_from cluster" -f -a "status" -d 'Show how a cluster is; fails unless all of it serves'
 complete -c rmq -n "__fish_rmq_using_subcommand help; and __fish_seen_subcommand_from cluster" -f -a "logs" -d 'Print what the nodes logged, in the order of time'

@@ -20,6 +20,8 @@ const COMMANDS: &[&str] = &[
     "broker describe broker-a",
     "broker config get broker-a",
     "broker config set broker-a fileReservedTime=48",
+    "broker drain broker-a",
+    "broker undrain broker-a",
     "check namesrv",
     "check broker",
     "check cluster",
@@ -55,7 +57,8 @@ const COMMANDS: &[&str] = &[
 ];
 
 /// Asked of name servers only: they end well as long as those answer.
-const ONLY_NAMES: &[&str] = &["check namesrv", "topic list", "topic route t"];
+const ONLY_NAMES: &[&str] =
+    &["broker drain broker-a", "broker undrain broker-a", "check namesrv", "topic list", "topic route t"];
 /// Tells of brokers that say nothing, or that there are none, in its picture: see `top.rs`.
 const TOP: &str = "top --once";
 /// Name servers forget the topic even if no broker does.
