@@ -27,7 +27,7 @@ enum What {
 /// Show settings
 #[derive(Debug, clap::Args)]
 struct Get {
-    /// The broker's name, which means its master, or its address
+    /// The broker's name, which means its master, NAME:ID for a slave, or its address
     broker: String,
     /// Only these
     #[arg(value_name = "KEY")]
@@ -48,7 +48,7 @@ Examples:
   rmq broker config set broker-a fileReservedTime=48
   rmq broker config set 10.0.0.7:10911 brokerPermission=4")]
 struct Set {
-    /// The broker's name, which means its master, or its address
+    /// The broker's name, which means its master, NAME:ID for a slave, or its address
     broker: String,
     /// What to change
     #[arg(value_name = "KEY=VALUE", required = true, value_parser = super::pair)]
@@ -111,13 +111,30 @@ async fn set(arguments: Set) -> Result<(), Failure> {
         changes.iter().try_for_each(|(key, _)| known(&before, key, &broker))?;
         admin.change_settings(&found.addr, &changes).await?;
         let after = admin.settings(&found.addr).await?;
+        // Apache RocketMQ takes what it cannot read for done, and leaves the setting as it was.
+        let ignored = changes.iter().filter(|(key, value)| {
+            let (before, after) = (before.values.get(key), after.values.get(key));
+            before == after && after.is_none_or(|after| !means_the_same(after, value))
+        });
+        let ignored: Vec<(String, Failure)> = ignored
+            .map(|(key, value)| {
+                let told = format!("broker {broker} said yes to {key}={value} and did not change it");
+                (key.clone(), Failure::new(Kind::Failed, told).target(key))
+            })
+            .collect();
         let row =
             |key: &String| json!({ "key": key, "before": before.values.get(key), "after": after.values.get(key) });
         let rows: Vec<Value> = changes.iter().map(|(key, _)| row(key)).collect();
         let about = json!({ "broker": found.name, "address": found.addr });
-        Ok(Answer::within(about).with("changes", CHANGES, rows))
+        Ok(Answer::within(about).with("changes", CHANGES, rows).lacking(changes.len(), ignored).even_so())
     });
     answer.await?.print(style)
+}
+
+/// Whether a broker shows as `shown` what was given as `given`: numbers and truth values in a form of its own.
+fn means_the_same(shown: &str, given: &str) -> bool {
+    let number = |text: &str| text.trim().parse::<f64>().ok();
+    shown.eq_ignore_ascii_case(given.trim()) || number(shown).is_some_and(|shown| number(given) == Some(shown))
 }
 
 /// That there is such a setting.

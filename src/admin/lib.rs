@@ -27,6 +27,6 @@ pub use error::Error;
 pub use find::{Found, KeyQuery};
 pub use per_broker::{BrokerRef, Outcome, PerBroker};
 pub use positions::{GroupPosition, QueueRange};
-pub use reset::{Reset, Target};
+pub use reset::{Done, Reset, Target};
 pub use snapshot::Snapshot;
 pub use topics::{Deleted, Where};
