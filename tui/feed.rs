@@ -2,20 +2,29 @@
 //! asked again before it is answered.
 
 use admin::{
-    Admin, Snapshot, Where,
+    Admin, Snapshot,
     snapshot::{Known, Unknown},
 };
 use base::Clock;
-use futures_util::future::join;
-use protocol::{
-    code::response, connections::ConsumerConnections, consume_stats::QueueProgress, lock::QueueName,
-    topic_stats::QueueExtent,
-};
-use std::collections::BTreeMap;
+use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
+mod clients;
+mod dead_letters;
+mod group;
+mod health;
+mod messages;
+mod topic;
+
+pub use clients::{ClientDetail, Clients};
+pub use dead_letters::DeadLetterGroups;
+pub use group::{GroupDetail, Members};
+pub use health::HealthDetail;
+pub use messages::{MessageAt, Page, Spot, Start};
+pub use topic::TopicDetail;
+
 /// What is asked.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Question {
     /// One question to a name server and one to each broker; with groups, one more to each master, the heavy one.
     Picture {
@@ -28,33 +37,35 @@ pub enum Question {
     Topic(String),
     /// The queues and members of a group: two questions to each master.
     Group(String),
+    /// Everybody who is connected: a question for each group to each master.
+    Clients,
+    /// How a member of a group runs: group, id. One question to each master.
+    Client(String, String),
+    /// Messages from a place on: a question to the broker of each queue.
+    Messages(Spot),
+    /// Which groups have dead letters: a few questions for each group that had some.
+    DeadLetters,
+    /// What no picture tells and alerts rest on.
+    Health,
 }
 
-/// The queues of a topic.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct TopicDetail {
-    /// Where each queue begins and ends.
-    pub queues: BTreeMap<QueueName, QueueExtent>,
-    /// Which brokers did not tell, and why.
-    pub missing: Vec<(String, Unknown)>,
+impl Question {
+    /// How long it is not asked again while its screen is shown, ms, unless somebody wants it. 0: with each refresh.
+    pub fn rest_ms(&self) -> i64 {
+        match self {
+            Self::Picture { .. } | Self::Topics | Self::Topic(_) | Self::Group(_) => 0,
+            Self::Client(..) => 2000,
+            Self::Health => 5000,
+            Self::Clients | Self::DeadLetters => 10_000,
+            // What is stored does not change; new messages are wanted where one looks at the end.
+            Self::Messages(spot) if spot.start == Start::End => 0,
+            Self::Messages(_) => i64::MAX,
+        }
+    }
 }
-
-/// The queues of a group.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct GroupDetail {
-    /// How far it has come in each queue.
-    pub queues: BTreeMap<QueueName, QueueProgress>,
-    /// Its members, by their ids.
-    pub members: Members,
-    /// Which brokers did not tell, and why.
-    pub missing: Vec<(String, Unknown)>,
-}
-
-/// Members of a group: id → where from, and language and version.
-pub type Members = BTreeMap<String, (String, String)>;
 
 /// What came of a question.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Answer {
     /// To [`Question::Picture`].
     Picture {
@@ -69,6 +80,16 @@ pub enum Answer {
     Topic(String, Known<TopicDetail>),
     /// To [`Question::Group`].
     Group(String, Known<GroupDetail>),
+    /// To [`Question::Clients`].
+    Clients(Known<Clients>),
+    /// To [`Question::Client`].
+    Client(String, String, Known<ClientDetail>),
+    /// To [`Question::Messages`].
+    Messages(Spot, Known<Page>),
+    /// To [`Question::DeadLetters`].
+    DeadLetters(Known<DeadLetterGroups>),
+    /// To [`Question::Health`].
+    Health(Known<HealthDetail>),
 }
 
 impl Answer {
@@ -79,6 +100,11 @@ impl Answer {
             Self::Topics(_) => Question::Topics,
             Self::Topic(name, _) => Question::Topic(name.clone()),
             Self::Group(name, _) => Question::Group(name.clone()),
+            Self::Clients(_) => Question::Clients,
+            Self::Client(group, id, _) => Question::Client(group.clone(), id.clone()),
+            Self::Messages(spot, _) => Question::Messages(spot.clone()),
+            Self::DeadLetters(_) => Question::DeadLetters,
+            Self::Health(_) => Question::Health,
         }
     }
 }
@@ -107,13 +133,24 @@ impl Feed {
                 }
                 Question::Topics => Answer::Topics(admin.topics().await.map_err(|error| Unknown::from(&error))),
                 Question::Topic(name) => {
-                    let got = topic(&admin, &name).await;
+                    let got = topic::ask(&admin, &name).await;
                     Answer::Topic(name, got)
                 }
                 Question::Group(name) => {
-                    let got = group(&admin, &name).await;
+                    let got = group::ask(&admin, &name).await;
                     Answer::Group(name, got)
                 }
+                Question::Clients => Answer::Clients(clients::ask_all(&admin).await),
+                Question::Client(group, id) => {
+                    let got = clients::ask_one(&admin, &group, &id).await;
+                    Answer::Client(group, id, got)
+                }
+                Question::Messages(spot) => {
+                    let got = messages::ask(&admin, &spot).await;
+                    Answer::Messages(spot, got)
+                }
+                Question::DeadLetters => Answer::DeadLetters(dead_letters::ask(&admin).await),
+                Question::Health => Answer::Health(health::ask(&admin).await),
             }
         });
     }
@@ -127,44 +164,4 @@ impl Feed {
             _ => std::future::pending().await,
         }
     }
-}
-
-async fn topic(admin: &Admin, name: &str) -> Known<TopicDetail> {
-    let stats = admin.topic_stats(name, &Where::Everywhere).await.map_err(|error| Unknown::from(&error))?;
-    let mut detail = TopicDetail::default();
-    for outcome in stats.0 {
-        match outcome.result {
-            Ok(stats) => detail.queues.extend(stats.offset_table),
-            // Not every broker has every topic.
-            Err(error) if error.refusal_code() == Some(response::TOPIC_NOT_EXIST) => {}
-            Err(error) => detail.missing.push((outcome.broker.name, Unknown::from(&error))),
-        }
-    }
-    Ok(detail)
-}
-
-async fn group(admin: &Admin, name: &str) -> Known<GroupDetail> {
-    let everywhere = Where::Everywhere;
-    let (stats, members) = join(admin.consume_stats(name, None, &everywhere), admin.consumers(name, &everywhere)).await;
-    let mut detail = GroupDetail::default();
-    for outcome in stats.map_err(|error| Unknown::from(&error))?.0 {
-        match outcome.result {
-            Ok(stats) => detail.queues.extend(stats.offset_table),
-            Err(error) => detail.missing.push((outcome.broker.name, Unknown::from(&error))),
-        }
-    }
-    for outcome in members.map_err(|error| Unknown::from(&error))?.0 {
-        match outcome.result {
-            Ok(members) => detail.members.extend(members.into_iter().flat_map(|some| members_of(&some))),
-            Err(error) => detail.missing.push((outcome.broker.name, Unknown::from(&error))),
-        }
-    }
-    Ok(detail)
-}
-
-fn members_of(connections: &ConsumerConnections) -> Members {
-    let member = |one: &protocol::connections::Connection| {
-        (one.client_id.clone(), (one.client_addr.clone(), format!("{} {}", one.language, one.version)))
-    };
-    connections.connection_set.iter().map(member).collect()
 }

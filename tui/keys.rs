@@ -27,6 +27,16 @@ pub enum Action {
     Topics,
     /// The screen of groups.
     Groups,
+    /// The screen of clients.
+    Clients,
+    /// The screen of dead letters.
+    DeadLetters,
+    /// The screen of alerts.
+    Alerts,
+    /// The screen of charts.
+    Charts,
+    /// The messages of the row.
+    Messages,
     /// Take a filter.
     Filter,
     /// Take the name of a screen.
@@ -108,6 +118,11 @@ pub const BINDINGS: &[Binding] = &[
     binding(&[key('1')], "1", Action::Cluster, "the cluster and its brokers", Some("cluster")),
     binding(&[key('2')], "2", Action::Topics, "topics", Some("topics")),
     binding(&[key('3')], "3", Action::Groups, "consumer groups", Some("groups")),
+    binding(&[key('4')], "4", Action::Clients, "who is connected", None),
+    binding(&[key('5')], "5", Action::DeadLetters, "dead letters", None),
+    binding(&[key('6')], "6", Action::Alerts, "what is wrong, and what mends it", None),
+    binding(&[key('e')], "e", Action::Charts, "the totals of the last quarter of an hour", None),
+    binding(&[key('m')], "m", Action::Messages, "the messages of the topic or queue", None),
     binding(&[key('/')], "/", Action::Filter, "only rows with a word; !word: only those without", Some("filter")),
     binding(&[key(':')], ":", Action::Jump, "go to a screen by its name; Tab completes", Some("go to")),
     binding(&[key('s'), key('>')], "s", Action::SortNext, "sort by the next column; also >", Some("sort")),

@@ -9,15 +9,21 @@ mod history;
 mod keys;
 pub mod live;
 mod look;
+mod pairs;
 mod report;
 mod screens;
 mod sheet;
 mod state;
 mod terminal;
+mod words;
 
-pub use feed::{Answer, GroupDetail, Members, Question, TopicDetail};
+pub use feed::{
+    Answer, ClientDetail, Clients, DeadLetterGroups, GroupDetail, HealthDetail, Members, MessageAt, Page, Question,
+    Spot, Start, TopicDetail,
+};
 pub use look::Look;
 pub use report::{json, text};
 pub use screens::draw;
 pub use state::{Effect, Event, State, View};
 pub use terminal::Taken;
+pub use words::Lang;

@@ -1,14 +1,17 @@
 //! How things look: with or without colour, with or without characters beyond ASCII. No state is told by colour alone.
 
+use crate::words::Lang;
 use ratatui::style::{Color, Modifier, Style};
 
 /// What a terminal can show.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Look {
     /// Whether there are colours.
     pub colour: bool,
     /// Whether only ASCII is shown.
     pub ascii: bool,
+    /// Which language the fixed words are in.
+    pub lang: Lang,
 }
 
 /// What a text means.
@@ -34,7 +37,13 @@ impl Look {
         let term = set("TERM").unwrap_or_default();
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set).unwrap_or_default().to_ascii_lowercase();
         let utf8 = locale.contains("utf-8") || locale.contains("utf8");
-        Self { colour: set("NO_COLOR").is_none() && term != "dumb", ascii: !utf8 || term == "linux" || term == "dumb" }
+        let lang = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(set).unwrap_or_default();
+        let lang = Lang::of_locale(&lang);
+        Self {
+            lang,
+            colour: set("NO_COLOR").is_none() && term != "dumb",
+            ascii: !utf8 || term == "linux" || term == "dumb",
+        }
     }
 
     /// The style of a tone.
@@ -74,7 +83,7 @@ mod tests {
         let look = |set: &[(&str, &str)]| {
             Look::of_environment(|name| set.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned()))
         };
-        let (all, nothing) = (Look { colour: true, ascii: false }, Look { colour: false, ascii: true });
+        let (all, nothing) = (Look { colour: true, ..Look::default() }, Look { ascii: true, ..Look::default() });
         assert_eq!(look(&[("LANG", "de_DE.UTF-8"), ("TERM", "xterm")]), all);
         assert_eq!(look(&[("LANG", "C.utf8"), ("NO_COLOR", "")]), all, "an empty NO_COLOR says nothing");
         assert_eq!(look(&[("LANG", "C.UTF-8"), ("LC_ALL", "C"), ("NO_COLOR", "1")]), nothing, "LC_ALL is the first");

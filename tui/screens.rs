@@ -14,10 +14,15 @@ use ratatui::{
     style::{Modifier, Style},
 };
 
+mod alerts;
 mod broker;
+mod charts;
+mod clients;
 mod cluster;
+mod dead_letters;
 mod groups;
 mod help;
+mod messages;
 mod topics;
 
 pub use cluster::{behind, brokers, totals, worst_groups};
@@ -34,6 +39,13 @@ pub fn sheet(state: &State, view: &View) -> Sheet {
         View::Groups => groups::all(state),
         View::Group(name) => groups::one(state, name),
         View::Broker(cluster, name, id) => broker::one(state, cluster, name, *id),
+        View::Clients => clients::all(state),
+        View::Client(group, id) => clients::one(state, group, id),
+        View::Messages(spot) => messages::all(state, spot),
+        View::Message(at) => messages::one(state, at),
+        View::DeadLetters => dead_letters::all(state),
+        View::Alerts => alerts::all(state),
+        View::Charts => charts::list(state),
         View::Help => help::keys(),
     }
 }
@@ -123,7 +135,7 @@ impl Canvas<'_> {
         let every = if every < 1000 { format!("{every}ms") } else { figures::span(every as i64) };
         right.push_str(&if state.paused { ", PAUSED ".to_owned() } else { format!(", every {every} ") });
         let at = area.right().saturating_sub(sheet::wide(&right) as u16);
-        let way: Vec<String> = state.places().iter().map(|place| name(&place.view)).collect();
+        let way: Vec<String> = state.places().iter().map(|place| place.view.name()).collect();
         let left = Rect { width: at.saturating_sub(area.x + 1), ..area };
         let end =
             self.write(left, left.x, &format!(" rmq top  {}", way.join(" > ")), style.patch(self.style(Tone::Strong)));
@@ -252,17 +264,5 @@ impl Canvas<'_> {
             x = self.write(area, x, &format!(" {short}  "), self.style(Tone::Faint));
         }
         None
-    }
-}
-
-/// What a screen is called.
-fn name(view: &View) -> String {
-    match view {
-        View::Cluster => "cluster".to_owned(),
-        View::Topics => "topics".to_owned(),
-        View::Groups => "groups".to_owned(),
-        View::Topic(name) | View::Group(name) => name.clone(),
-        View::Broker(_, name, id) => format!("{name}:{id}"),
-        View::Help => "help".to_owned(),
     }
 }

@@ -1,7 +1,7 @@
 //! A table before it is drawn or printed: columns, rows, what is not known and why, sorting, filtering, and which columns
 //! fit into a width. Does not draw.
 
-use crate::{look::Tone, state::View};
+use crate::{feed::Spot, look::Tone, state::View, words::Lang};
 use admin::snapshot::{Known, Unknown};
 use ratatui::text::Span;
 use std::cmp::Ordering;
@@ -40,6 +40,8 @@ pub struct Cell {
     /// Why it is not known, if so.
     pub why: Option<Unknown>,
     order: Order,
+    /// The English word it is, if it is one of the fixed ones.
+    word: Option<&'static str>,
 }
 
 impl Cell {
@@ -52,12 +54,17 @@ impl Cell {
                 .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
                 .collect();
         }
-        Self { order: Order::Text(text.clone()), text, tone: Tone::Plain, why: None }
+        Self { order: Order::Text(text.clone()), text, tone: Tone::Plain, why: None, word: None }
+    }
+
+    /// One of the fixed words.
+    pub fn word(word: &'static str) -> Self {
+        Self { word: Some(word), ..Self::text(word) }
     }
 
     /// A number in words.
     pub fn number(number: f64, shown: impl Fn(f64) -> String) -> Self {
-        Self { text: shown(number), tone: Tone::Plain, why: None, order: Order::Number(number) }
+        Self { text: shown(number), tone: Tone::Plain, why: None, order: Order::Number(number), word: None }
     }
 
     /// A number, or `?` with the reason.
@@ -70,12 +77,12 @@ impl Cell {
 
     /// `?`
     pub fn unknown(why: Unknown) -> Self {
-        Self { text: UNKNOWN.to_owned(), tone: Tone::Faint, why: Some(why), order: Order::Unknown }
+        Self { text: UNKNOWN.to_owned(), tone: Tone::Faint, why: Some(why), order: Order::Unknown, word: None }
     }
 
     /// There is no such thing: `-`.
     pub fn none() -> Self {
-        Self { text: "-".to_owned(), tone: Tone::Faint, why: None, order: Order::Unknown }
+        Self { text: "-".to_owned(), tone: Tone::Faint, why: None, order: Order::Unknown, word: None }
     }
 
     /// The same with another tone, where that is so.
@@ -108,7 +115,7 @@ impl Cell {
 }
 
 /// One row.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Row {
     /// What it is about: stays the same from one picture to the next.
     pub key: String,
@@ -118,6 +125,10 @@ pub struct Row {
     pub opens: Option<View>,
     /// What is to be said of it.
     pub note: Option<String>,
+    /// Its messages, if it has some.
+    pub messages: Option<Spot>,
+    /// Codes of the alerts about it: `H15`.
+    pub alerts: Vec<&'static str>,
 }
 
 /// A table.
@@ -171,6 +182,18 @@ impl Sheet {
                 _ => one.compare(&other),
             }
         });
+    }
+
+    /// Its headings and fixed words in another language. What it is sorted and filtered by stays English.
+    pub fn translate(&mut self, lang: Lang) {
+        for column in &mut self.columns {
+            column.title = lang.word(column.title);
+        }
+        for cell in self.rows.iter_mut().flat_map(|row| &mut row.cells) {
+            if let Some(word) = cell.word {
+                cell.text = lang.word(word).to_owned();
+            }
+        }
     }
 
     /// Which columns are shown in `width`, and how wide each is.
@@ -264,8 +287,7 @@ mod tests {
                     Cell::text(*name),
                     Cell::known(number.ok_or_else(|| Unknown::because("away")), |n| n.to_string()),
                 ],
-                opens: None,
-                note: None,
+                ..Row::default()
             })
             .collect();
         sheet

@@ -1,16 +1,15 @@
 //! What `rmq top` knows and shows: changed only by [`State::update`], which asks nothing and draws nothing.
 
 use crate::{
-    feed::{Answer, GroupDetail, Question, TopicDetail},
-    history::{History, Sample},
-    keys::{self, Action},
+    feed::{Answer, ClientDetail, Clients, DeadLetterGroups, GroupDetail, HealthDetail, Page, Question, TopicDetail},
+    history::History,
     look::Look,
     screens,
     sheet::Sheet,
 };
 use admin::{
     BrokerRef, Snapshot,
-    rates::{self, BrokerRates, GroupRates, Rates},
+    rates::{BrokerRates, GroupRates, Rates},
     snapshot::{Known, Total, Unknown},
 };
 use crossterm::event::KeyEvent;
@@ -19,35 +18,13 @@ use std::{
     time::Duration,
 };
 
+mod acting;
+mod asking;
 mod prompt;
+mod view;
 
 pub use prompt::{Kind as PromptKind, Prompt};
-
-/// Groups are asked for with each so-manieth picture where they are not the main thing: that question is the heavy one.
-const GROUPS_EVERY: u32 = 5;
-/// How often can be chosen, ms.
-const PACES: [u64; 8] = [250, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000];
-/// A broker that is gone is shown for so long, ms.
-const GONE_SHOWN_MS: i64 = 15 * 60 * 1000;
-
-/// A screen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum View {
-    /// Totals, brokers, worst groups.
-    Cluster,
-    /// All topics.
-    Topics,
-    /// The queues of a topic, and who reads it.
-    Topic(String),
-    /// All groups.
-    Groups,
-    /// The queues and members of a group.
-    Group(String),
-    /// What a broker says of itself: cluster, name, id.
-    Broker(String, String, i64),
-    /// The keys.
-    Help,
-}
+pub use view::View;
 
 /// What happens.
 #[derive(Clone, Debug)]
@@ -110,6 +87,18 @@ impl<T> Heard<T> {
         Self { name: name.to_owned(), last: None, before: None, trouble: None }
     }
 
+    /// Whether it is of that.
+    pub fn is_of(&self, name: &str) -> bool {
+        self.name == name
+    }
+
+    /// What was heard of something else is forgotten.
+    fn be_of(&mut self, name: &str) {
+        if !self.is_of(name) {
+            *self = Self::of(name);
+        }
+    }
+
     fn hear(&mut self, got: Known<T>, now_ms: i64) {
         match got {
             Ok(got) => {
@@ -156,6 +145,16 @@ pub struct State {
     pub topic: Heard<TopicDetail>,
     /// The group that is shown.
     pub group: Heard<GroupDetail>,
+    /// Everybody who is connected.
+    pub clients: Heard<Clients>,
+    /// The member of a group that is shown.
+    pub client: Heard<ClientDetail>,
+    /// The messages that are shown.
+    pub messages: Heard<Page>,
+    /// Groups with dead letters.
+    pub dead_letters: Heard<DeadLetterGroups>,
+    /// What alerts rest on beyond the picture.
+    pub health: Heard<HealthDetail>,
     /// Where one came from, and at the end where one is; never empty.
     places: Vec<Place>,
     /// What is being typed.
@@ -164,6 +163,8 @@ pub struct State {
     pub told: Option<String>,
     waiting: BTreeSet<Question>,
     asked_ms: Option<i64>,
+    /// When what is shown was asked last, if it is not asked with each refresh, ms.
+    rested: Option<(Question, i64)>,
     pictures: u32,
 }
 
@@ -187,11 +188,17 @@ impl State {
             topics: Heard::of(""),
             topic: Heard::of(""),
             group: Heard::of(""),
+            clients: Heard::of(""),
+            client: Heard::of(""),
+            messages: Heard::of(""),
+            dead_letters: Heard::of(""),
+            health: Heard::of(""),
             places: vec![Place::at(View::Cluster)],
             prompt: None,
             told: None,
             waiting: BTreeSet::new(),
             asked_ms: None,
+            rested: None,
             pictures: 0,
         }
     }
@@ -219,6 +226,7 @@ impl State {
             sheet.sort(column, largest_first);
         }
         sheet.filter(&place.filter);
+        sheet.translate(self.look.lang);
         sheet
     }
 
@@ -260,7 +268,7 @@ impl State {
                     // A clock that was set back does not stop it.
                     Some(asked) => now_ms < asked || now_ms - asked >= self.every.as_millis() as i64,
                 };
-                if is_due && !self.paused { self.ask() } else { Vec::new() }
+                if is_due && !self.paused { self.ask(false) } else { Vec::new() }
             }
             Event::Resize(columns, rows) => {
                 self.size = (columns, rows);
@@ -273,188 +281,6 @@ impl State {
             }
             Event::Key(key) => self.press(key),
         }
-    }
-
-    /// Asks for what is shown, but for what was asked and is not answered yet.
-    fn ask(&mut self) -> Vec<Effect> {
-        self.asked_ms = Some(self.now_ms);
-        let mut wanted = Vec::new();
-        if !self.waiting.iter().any(|question| matches!(question, Question::Picture { .. })) {
-            let groups = match &self.place().view {
-                View::Groups => true,
-                // The second, too, so that there are rates.
-                View::Cluster | View::Topics | View::Topic(_) => {
-                    self.pictures.is_multiple_of(GROUPS_EVERY) || self.pictures == 1
-                }
-                View::Group(_) | View::Broker(..) | View::Help => false,
-            };
-            self.pictures = self.pictures.wrapping_add(1);
-            wanted.push(Question::Picture { groups });
-        }
-        match &self.place().view {
-            View::Topics => wanted.push(Question::Topics),
-            View::Topic(name) => wanted.push(Question::Topic(name.clone())),
-            View::Group(name) => wanted.push(Question::Group(name.clone())),
-            _ => {}
-        }
-        wanted.retain(|question| self.waiting.insert(question.clone()));
-        wanted.into_iter().map(Effect::Ask).collect()
-    }
-
-    fn hear(&mut self, answer: Answer) {
-        self.waiting.remove(&answer.question());
-        let now_ms = self.now_ms;
-        match answer {
-            Answer::Picture { got: Err(why), .. } => self.trouble = Some(why),
-            Answer::Picture { groups, got: Ok(snapshot) } => self.take(*snapshot, groups),
-            Answer::Topics(got) => self.topics.hear(got, now_ms),
-            Answer::Topic(name, got) if name == self.topic.name => self.topic.hear(got, now_ms),
-            Answer::Group(name, got) if name == self.group.name => self.group.hear(got, now_ms),
-            // Of what is not shown any more.
-            Answer::Topic(..) | Answer::Group(..) => {}
-        }
-    }
-
-    fn take(&mut self, snapshot: Snapshot, with_groups: bool) {
-        self.trouble = None;
-        let rates = self.picture.as_ref().map(|(before, _)| rates::between(before, &snapshot));
-        if let Some((before, _)) = &self.picture {
-            let gone = snapshot.gone_since(before).map(|view| (view.broker.clone(), before.asked_ms));
-            self.gone.extend(gone);
-        }
-        self.gone.retain(|(broker, seen)| snapshot.find(broker).is_none() && self.now_ms - seen < GONE_SHOWN_MS);
-        for view in snapshot.brokers.iter().filter(|view| view.info.is_ok()) {
-            self.answered.insert(view.broker.clone(), view.at_ms);
-        }
-        if with_groups {
-            let before = self.groups.take().map(|(before, _)| before);
-            let group_rates = before.as_ref().map(|before| rates::between(before, &snapshot).groups);
-            self.groups_before = before;
-            self.groups = Some((snapshot.clone(), group_rates));
-        }
-        let at_ms = snapshot.asked_ms;
-        self.picture = Some((snapshot, rates));
-        let rate = |of: fn(&BrokerRates) -> &Known<f64>| self.total(of).ok().map(|total| total.known);
-        let sample = Sample {
-            at_ms,
-            put: rate(|rates| &rates.put),
-            got: rate(|rates| &rates.got),
-            bytes: rate(|rates| &rates.put_bytes),
-            lag: self.total_lag().ok().map(|total| total.known),
-        };
-        self.history.push(sample);
-    }
-
-    fn press(&mut self, key: KeyEvent) -> Vec<Effect> {
-        self.told = None;
-        let action = keys::action(&key);
-        if self.prompt.is_some() && !matches!(action, Some(Action::Suspend)) {
-            return self.type_in(key);
-        }
-        let Some(action) = action else { return Vec::new() };
-        match action {
-            Action::Quit => return vec![Effect::Quit],
-            Action::Suspend => return vec![Effect::Suspend],
-            Action::Refresh => return self.ask(),
-            Action::Pause => self.paused = !self.paused,
-            Action::Faster => self.pace(|pace, every| pace < every, true),
-            Action::Slower => self.pace(|pace, every| pace > every, false),
-            Action::Help => return self.go(View::Help),
-            Action::Cluster => return self.go(View::Cluster),
-            Action::Topics => return self.go(View::Topics),
-            Action::Groups => return self.go(View::Groups),
-            Action::Filter => self.prompt = Some(Prompt::new(PromptKind::Filter, &self.place().filter)),
-            Action::Jump => self.prompt = Some(Prompt::new(PromptKind::Jump, "")),
-            Action::Open => {
-                let sheet = self.sheet();
-                let row = self.chosen_in(&sheet).and_then(|at| sheet.rows.get(at));
-                match row.and_then(|row| row.opens.clone()) {
-                    Some(view) => return self.go(view),
-                    None => self.told = Some("there is nothing more to see of this row".to_owned()),
-                }
-            }
-            Action::Back if !self.place().filter.is_empty() => self.place_mut().filter.clear(),
-            Action::Back => {
-                if self.places.len() > 1 {
-                    self.places.pop();
-                    return self.arrive();
-                }
-            }
-            Action::SortNext => self.sort_by(1),
-            Action::SortBefore => self.sort_by(-1),
-            Action::Reverse => {
-                let now = self.place().sort.or(self.sheet().sorted).unwrap_or((0, false));
-                self.place_mut().sort = Some((now.0, !now.1));
-            }
-            Action::Up | Action::Down | Action::PageUp | Action::PageDown | Action::First | Action::Last => {
-                self.walk(action);
-            }
-        }
-        Vec::new()
-    }
-
-    fn pace(&mut self, fits: impl Fn(u64, u64) -> bool, last: bool) {
-        let every = self.every.as_millis() as u64;
-        let mut paces = PACES.into_iter().filter(|pace| fits(*pace, every));
-        if let Some(ms) = if last { paces.next_back() } else { paces.next() } {
-            self.every = Duration::from_millis(ms);
-        }
-    }
-
-    fn sort_by(&mut self, step: isize) {
-        let sheet = self.sheet();
-        let columns = sheet.columns.len().max(1);
-        let at = match sheet.sorted {
-            Some((at, _)) => at.saturating_add_signed(step + columns as isize) % columns,
-            None if step > 0 => 0,
-            None => columns - 1,
-        };
-        // Numbers are looked at from the top, names from A.
-        let largest_first = sheet.columns.get(at).is_some_and(|column| column.right);
-        self.place_mut().sort = Some((at, largest_first));
-    }
-
-    /// Which row is chosen; the first if the one that was is gone.
-    pub fn chosen_in(&self, sheet: &Sheet) -> Option<usize> {
-        let chosen = self.place().chosen.as_ref();
-        let at = chosen.and_then(|key| sheet.rows.iter().position(|row| row.key == *key));
-        (!sheet.rows.is_empty()).then(|| at.unwrap_or(0))
-    }
-
-    fn walk(&mut self, action: Action) {
-        let sheet = self.sheet();
-        let (Some(at), last) = (self.chosen_in(&sheet), sheet.rows.len().saturating_sub(1)) else { return };
-        let page = usize::from(self.size.1).saturating_sub(6).max(1);
-        let at = match action {
-            Action::Up => at.saturating_sub(1),
-            Action::Down => at + 1,
-            Action::PageUp => at.saturating_sub(page),
-            Action::PageDown => at + page,
-            Action::First => 0,
-            _ => last,
-        };
-        let key = sheet.rows.get(at.min(last)).map(|row| row.key.clone());
-        self.place_mut().chosen = key;
-    }
-
-    /// Goes to a screen; back to it, if one came from there.
-    fn go(&mut self, view: View) -> Vec<Effect> {
-        match self.places.iter().position(|place| place.view == view) {
-            Some(at) => self.places.truncate(at + 1),
-            None => self.places.push(Place::at(view)),
-        }
-        self.arrive()
-    }
-
-    /// Asks at once for what is shown now.
-    fn arrive(&mut self) -> Vec<Effect> {
-        match &self.place().view {
-            View::Topic(name) if self.topic.name != *name => self.topic = Heard::of(name),
-            View::Group(name) if self.group.name != *name => self.group = Heard::of(name),
-            View::Help => return Vec::new(),
-            _ => {}
-        }
-        if self.paused { Vec::new() } else { self.ask() }
     }
 }
 

@@ -3,10 +3,11 @@
 use crate::Error;
 use futures_util::future::join_all;
 use protocol::route::{BrokerData, ClusterInfo, MASTER_ID};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// One broker process.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct BrokerRef {
     /// Its cluster.
     pub cluster: String,

@@ -7,6 +7,7 @@ use crate::{Admin, BrokerRef, Error};
 use base::Clock;
 use futures_util::future::join_all;
 use protocol::{consume_stats::BrokerConsumeStats, route::ClusterInfo};
+use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -15,7 +16,7 @@ use std::{
 };
 
 /// Why something is not known.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unknown(Arc<str>);
 
 impl Unknown {
@@ -41,7 +42,7 @@ impl From<&Error> for Unknown {
 pub type Known<T> = Result<T, Unknown>;
 
 /// A cluster at a time.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// When it was asked for, ms.
     pub asked_ms: i64,
@@ -52,7 +53,7 @@ pub struct Snapshot {
 }
 
 /// One broker.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BrokerView {
     /// Which.
     pub broker: BrokerRef,
@@ -65,7 +66,7 @@ pub struct BrokerView {
 }
 
 /// What a broker says of itself. A key that it does not send, or that is no number, is not known.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BrokerInfo {
     /// As it calls its version.
     pub version: Known<String>,
@@ -161,14 +162,14 @@ fn bytes(said: &str) -> Option<u64> {
 }
 
 /// How far a group has come on a broker, or on all of them.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct GroupView {
     /// By topic.
     pub topics: BTreeMap<String, Progress>,
 }
 
 /// How far a group has come in a topic: its queues together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     /// How many queues those are.
     pub queues: usize,

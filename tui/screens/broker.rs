@@ -34,7 +34,7 @@ pub fn one(state: &State, cluster: &str, name: &str, id: i64) -> Sheet {
     };
     let mut sheet = Sheet::new(title, &columns, "");
     let mut say = |key: &str, cell: Cell| {
-        sheet.rows.push(Row { key: key.to_owned(), cells: vec![Cell::text(key), cell], opens: None, note: None });
+        sheet.rows.push(Row { key: key.to_owned(), cells: vec![Cell::text(key), cell], ..Row::default() });
     };
     say("role", Cell::text(role(&view.broker)));
     say("address", Cell::text(view.broker.addr.clone()));

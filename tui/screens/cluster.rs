@@ -140,6 +140,7 @@ fn broker_row(state: &State, snapshot: &Snapshot, view: &BrokerView, rates: Opti
         ],
         opens: Some(View::Broker(broker.cluster.clone(), broker.name.clone(), broker.id)),
         note,
+        ..Row::default()
     }
 }
 
@@ -205,7 +206,7 @@ fn gone_row(state: &State, broker: &BrokerRef, seen_ms: i64) -> Row {
     cells.extend((0..9).map(|_| Cell::unknown(why.clone())));
     cells.push(Cell::text(broker.addr.clone()));
     let note = Some(why.to_string());
-    Row { key: key(broker), cells, opens: None, note }
+    Row { key: key(broker), cells, note, ..Row::default() }
 }
 
 /// The groups that have most to consume.

@@ -1,6 +1,7 @@
 //! Consumer groups: all of them, and one with its queues and members.
 
 use crate::{
+    feed::{Spot, Start},
     figures::{count, span},
     look::Tone,
     sheet::{Cell, Row, Sheet},
@@ -77,7 +78,7 @@ pub fn all(state: &State) -> Sheet {
                 Cell::number(total.queues as f64, count),
             ],
             opens: Some(View::Group(name.clone())),
-            note: None,
+            ..Row::default()
         });
     }
     sheet.sort(LAG, true);
@@ -131,13 +132,23 @@ pub fn one(state: &State, name: &str) -> Sheet {
                 consumed_to,
             ],
             opens: Some(View::Topic(queue.topic.clone())),
-            note: None,
+            messages: Some(Spot {
+                topic: queue.topic.clone(),
+                queue: Some((queue.broker_name.clone(), queue.queue_id)),
+                start: Start::Offset(at.consumer_offset),
+            }),
+            ..Row::default()
         });
     }
     for (id, (from, what)) in &detail.members {
         let mut cells = vec![Cell::text(id.clone()), Cell::text("member")];
         cells.extend((0..5).map(|_| Cell::none()));
-        sheet.rows.push(Row { key: id.clone(), cells, opens: None, note: Some(format!("{id} at {from}, {what}")) });
+        sheet.rows.push(Row {
+            key: id.clone(),
+            cells,
+            note: Some(format!("{id} at {from}, {what}")),
+            ..Row::default()
+        });
     }
     sheet
 }

@@ -2,6 +2,7 @@
 
 use super::groups::{age, stale};
 use crate::{
+    feed::{Spot, Start},
     figures::{count, span},
     sheet::{Cell, Row, Sheet},
     state::{State, View},
@@ -110,7 +111,8 @@ pub fn all(state: &State) -> Sheet {
                 },
             ],
             opens: Some(View::Topic(name.clone())),
-            note: None,
+            messages: Some(Spot { topic: name.clone(), queue: None, start: Start::End }),
+            ..Row::default()
         });
     }
     sheet
@@ -166,8 +168,12 @@ pub fn one(state: &State, name: &str) -> Sheet {
                 Cell::none(),
                 last,
             ],
-            opens: None,
-            note: None,
+            messages: Some(Spot {
+                topic: name.to_owned(),
+                queue: Some((queue.broker_name.clone(), queue.queue_id)),
+                start: Start::End,
+            }),
+            ..Row::default()
         });
     }
     let groups = state.groups.as_ref().map(|(snapshot, _)| snapshot.groups().known).unwrap_or_default();
@@ -178,7 +184,13 @@ pub fn one(state: &State, name: &str) -> Sheet {
         cells.push(Cell::number(progress.lag as f64, count));
         cells.push(Cell::none());
         let note = Some(format!("group {group} reads {} queues of it{}", progress.queues, age(state)));
-        sheet.rows.push(Row { key: format!("group {group}"), cells, opens: Some(View::Group(group)), note });
+        sheet.rows.push(Row {
+            key: format!("group {group}"),
+            cells,
+            opens: Some(View::Group(group)),
+            note,
+            ..Row::default()
+        });
     }
     sheet
 }

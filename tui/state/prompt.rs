@@ -1,6 +1,6 @@
 //! What is typed at the bottom: a filter, or the name of a screen.
 
-use super::{Effect, State, View};
+use super::{Effect, State, View, view::NAMES};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// What it is for.
@@ -27,9 +27,6 @@ impl Prompt {
     }
 }
 
-/// Screens by their names.
-const NAMES: [(&str, View); 4] =
-    [("cluster", View::Cluster), ("topics", View::Topics), ("groups", View::Groups), ("help", View::Help)];
 /// Words that a name follows.
 const WITH_NAME: [&str; 3] = ["broker", "group", "topic"];
 

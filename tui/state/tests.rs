@@ -6,7 +6,7 @@ use crossterm::event::{KeyCode, KeyModifiers};
 const BEGIN: i64 = 1_767_323_045_000;
 
 fn state() -> State {
-    let look = Look { colour: false, ascii: true };
+    let look = Look { ascii: true, ..Look::default() };
     State::new("n:9876", look, Duration::from_secs(1), (80, 24), BEGIN)
 }
 

@@ -114,7 +114,7 @@ fn a_cluster_that_was_never_reached() {
 
 #[test]
 fn plain_ascii_has_nothing_else() {
-    let mut state = seen(Look { colour: false, ascii: true }, (100, 24));
+    let mut state = seen(Look { ascii: true, ..Look::default() }, (100, 24));
     hold("ascii", &state);
     for keys in ["3s", "?", "1"] {
         press(&mut state, keys);
@@ -127,7 +127,7 @@ fn plain_ascii_has_nothing_else() {
 
 #[test]
 fn without_colour_no_cell_has_one() {
-    let state = seen(Look { colour: false, ascii: false }, (120, 30));
+    let state = seen(Look::default(), (120, 30));
     let mut terminal = Terminal::new(TestBackend::new(120, 30)).unwrap();
     terminal.draw(|frame| tui::draw(&state, frame)).unwrap();
     let plain = ratatui::style::Color::Reset;

@@ -1,0 +1,68 @@
+//! The screens there are, and their names: as they stand at the top and as they are typed after `:`.
+
+use crate::feed::{MessageAt, Spot};
+
+/// A screen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum View {
+    /// Totals, brokers, worst groups.
+    Cluster,
+    /// All topics.
+    Topics,
+    /// The queues of a topic, and who reads it.
+    Topic(String),
+    /// All groups.
+    Groups,
+    /// The queues and members of a group.
+    Group(String),
+    /// Everybody who is connected.
+    Clients,
+    /// How a member of a group runs: group, id.
+    Client(String, String),
+    /// What a broker says of itself: cluster, name, id.
+    Broker(String, String, i64),
+    /// Messages of a queue, or of all queues of a topic, from somewhere on.
+    Messages(Spot),
+    /// One message.
+    Message(MessageAt),
+    /// Groups with dead letters.
+    DeadLetters,
+    /// What is wrong, and what mends it.
+    Alerts,
+    /// The totals of the last quarter of an hour.
+    Charts,
+    /// The keys.
+    Help,
+}
+
+/// Screens by their names.
+pub(super) const NAMES: [(&str, View); 8] = [
+    ("cluster", View::Cluster),
+    ("topics", View::Topics),
+    ("groups", View::Groups),
+    ("clients", View::Clients),
+    ("dlq", View::DeadLetters),
+    ("alerts", View::Alerts),
+    ("charts", View::Charts),
+    ("help", View::Help),
+];
+
+impl View {
+    /// What stands at the top.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Topic(name) | Self::Group(name) => name.clone(),
+            Self::Broker(_, name, id) => format!("{name}:{id}"),
+            Self::Client(_, id) => id.clone(),
+            Self::Messages(spot) => format!("messages of {spot}"),
+            Self::Message(at) => at.to_string(),
+            Self::DeadLetters => "dead letters".to_owned(),
+            named => NAMES.iter().find(|(_, view)| view == named).map(|(name, _)| *name).unwrap_or_default().to_owned(),
+        }
+    }
+}
+
+/// What a member of a group is called among all that was heard.
+pub(super) fn member(group: &str, id: &str) -> String {
+    format!("{group} {id}")
+}
