@@ -244,7 +244,13 @@ impl State {
             Some(_) => Unknown::because("groups were not asked for yet"),
         })?;
         let Total { known, missing } = snapshot.lag();
-        known_of_some(Total { known: known as f64, missing }, snapshot)
+        let mut total = known_of_some(Total { known: known as f64, missing }, snapshot)?;
+        // What groups had still to consume there is there yet, if only nobody can be asked.
+        let gone = self.gone.iter().map(|(broker, _)| broker).filter(|broker| broker.is_master());
+        let gone = gone.filter(|broker| !snapshot.headless.contains(&broker.name) && snapshot.find(broker).is_none());
+        let why = || Unknown::because("the name servers know it no more");
+        total.missing.extend(gone.map(|broker| (broker.name.clone(), why())));
+        Ok(total)
     }
 
     /// The brokers that did not answer.
