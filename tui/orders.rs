@@ -194,7 +194,7 @@ pub async fn carry_out(admin: &Admin, order: &Order) -> Known<String> {
                     Err(error) => failed.push(format!("{queue}: {error}")),
                 }
             }
-            let done = admin.reset(group, wanted).await.map_err(why)?;
+            let done = admin.reset(group, wanted, failed.is_empty().then_some(*to)).await.map_err(why)?;
             let all = done.len() + failed.len();
             failed
                 .extend(done.iter().filter_map(|(queue, result)| Some(format!("{queue}: {}", result.as_ref().err()?))));

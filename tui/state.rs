@@ -252,7 +252,16 @@ impl State {
             Some(_) => Unknown::because("groups were not asked for yet"),
         })?;
         let Total { known, missing } = groups.lag();
-        known_of_some(Total { known: known as f64, missing }, groups.masters)
+        let mut total = known_of_some(Total { known: known as f64, missing }, groups.masters)?;
+        // What groups had still to consume there is there yet, if only nobody can be asked.
+        let snapshot = self.picture.as_ref().map(|(snapshot, _)| snapshot);
+        let is_new = |broker: &BrokerRef| {
+            snapshot.is_some_and(|all| !all.headless.contains(&broker.name) && all.find(broker).is_none())
+        };
+        let gone = self.gone.iter().map(|(broker, _)| broker).filter(|broker| broker.is_master() && is_new(broker));
+        let why = || Unknown::because("the name servers know it no more");
+        total.missing.extend(gone.map(|broker| (broker.name.clone(), why())));
+        Ok(total)
     }
 
     /// The brokers that did not answer.

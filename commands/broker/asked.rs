@@ -26,7 +26,7 @@ pub struct List {
 /// Show all that a broker says of itself
 #[derive(Debug, clap::Args)]
 pub struct Describe {
-    /// Its name, which means its master, or its address
+    /// Its name, which means its master, NAME:ID for a slave, or its address
     broker: String,
     #[command(flatten)]
     pub(super) shown: Shown,

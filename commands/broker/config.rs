@@ -29,7 +29,7 @@ enum What {
 /// Show settings
 #[derive(Debug, clap::Args)]
 struct Get {
-    /// The broker's name, which means its master, or its address
+    /// The broker's name, which means its master, NAME:ID for a slave, or its address
     broker: String,
     /// Only these
     #[arg(value_name = "KEY")]
@@ -52,7 +52,7 @@ Examples:
   rmq broker config set 10.0.0.7:10911 brokerPermission=4
   rmq broker config set --cluster DefaultCluster fileReservedTime=48     exit code 6 if only some brokers took it")]
 struct Set {
-    /// The broker's name, which means its master, or its address; and what to change
+    /// The broker's name, which means its master, NAME:ID for a slave, or its address; and what to change
     #[arg(value_name = "BROKER KEY=VALUE", required = true)]
     words: Vec<String>,
     /// Instead of a broker: every master of this cluster
@@ -142,17 +142,24 @@ async fn set(arguments: Set) -> Result<(), Failure> {
         let (mut rows, mut lacks) = (Vec::new(), Vec::new());
         for (broker, outcome) in brokers.iter().zip(join_all(set).await) {
             match outcome {
-                Ok(changed) => rows.extend(changed),
+                Ok((changed, ignored)) => {
+                    rows.extend(changed);
+                    lacks.extend(ignored.map(|failure| (broker.to_string(), failure)));
+                }
                 Err(failure) => lacks.push((broker.to_string(), failure)),
             }
         }
-        Ok(Answer::within(about).with("changes", CHANGES, rows).named_by("key").lacking(brokers.len(), lacks))
+        Ok(Answer::within(about).with("changes", CHANGES, rows).named_by("key").lacking(brokers.len(), lacks).even_so())
     });
     answer.await?.print(style)
 }
 
-/// Sets them at one broker; each as the broker tells it before and after.
-async fn set_at(admin: &Admin, broker: &BrokerRef, changes: &[(String, String)]) -> Result<Vec<Value>, Failure> {
+/// Sets them at one broker; each as the broker tells it before and after, and the first that it ignored.
+async fn set_at(
+    admin: &Admin,
+    broker: &BrokerRef,
+    changes: &[(String, String)],
+) -> Result<(Vec<Value>, Option<Failure>), Failure> {
     let before = admin.settings(&broker.addr).await?;
     changes.iter().try_for_each(|(key, _)| known(&before, key, &broker.name))?;
     admin.change_settings(&broker.addr, changes).await?;
@@ -161,7 +168,22 @@ async fn set_at(admin: &Admin, broker: &BrokerRef, changes: &[(String, String)])
         let value = |settings: &BrokerSettings| Some(settings.values.get(key).cloned());
         places::change(broker, key, value(&before), value(&after))
     };
-    Ok(changes.iter().map(|(key, _)| row(key)).collect())
+    // Apache RocketMQ takes what it cannot read for done, and leaves the setting as it was.
+    let ignored = changes.iter().find(|(key, value)| {
+        let (before, after) = (before.values.get(key), after.values.get(key));
+        before == after && after.is_none_or(|after| !means_the_same(after, value))
+    });
+    let ignored = ignored.map(|(key, value)| {
+        let told = format!("broker {} said yes to {key}={value} and did not change it", broker.name);
+        Failure::new(Kind::Failed, told).target(key)
+    });
+    Ok((changes.iter().map(|(key, _)| row(key)).collect(), ignored))
+}
+
+/// Whether a broker shows as `shown` what was given as `given`: numbers and truth values in a form of its own.
+fn means_the_same(shown: &str, given: &str) -> bool {
+    let number = |text: &str| text.trim().parse::<f64>().ok();
+    shown.eq_ignore_ascii_case(given.trim()) || number(shown).is_some_and(|shown| number(given) == Some(shown))
 }
 
 /// That there is such a setting.

@@ -6,7 +6,7 @@ use crate::{
     reach::Reach,
     when,
 };
-use admin::{Admin, Error, Reset, Target, Where};
+use admin::{Admin, Done, Error, Reset, Target, Where};
 use client::Queue;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 /// Show where a group would go on, and let it go on there with --execute
 ///
 /// It works whether members of the group are connected or not: brokers of rmq and of Apache RocketMQ 5 tell them with their
-/// next pulls. Those of Apache RocketMQ 4 refuse while there are members.
+/// next pulls. Those of Apache RocketMQ 4 then only take a whole topic to `first`, `last` or a time, and have the members do it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -84,10 +84,11 @@ pub async fn reset(arguments: Arguments) -> Result<(), Failure> {
     let admin = reach.admin()?;
     let answer = reach.within(async {
         let planned = plan(&admin, &group, &topic, target, &queue).await?;
-        let mut done: BTreeMap<Queue, Result<(), Error>> = BTreeMap::new();
+        let mut done: BTreeMap<Queue, Result<Done, Error>> = BTreeMap::new();
         if execute {
             let wanted = planned.iter().filter_map(|(queue, plan)| Some((queue.clone(), plan.as_ref().ok()?.after)));
-            done.extend(admin.reset(&group, wanted.collect()).await?);
+            let whole = queue.is_empty().then_some(target);
+            done.extend(admin.reset(&group, wanted.collect(), whole).await?);
         }
         Ok(told(&group, &topic, execute, &planned, &done))
     });
@@ -128,7 +129,7 @@ fn told(
     topic: &str,
     execute: bool,
     planned: &Planned,
-    done: &BTreeMap<Queue, Result<(), Error>>,
+    done: &BTreeMap<Queue, Result<Done, Error>>,
 ) -> Answer {
     let mut lacks = Vec::new();
     let mut rows = Vec::new();
@@ -137,12 +138,16 @@ fn told(
         if let Some(error) = failed {
             lacks.push((format!("{}:{}", queue.broker, queue.id), Failure::like(error, error.to_string())));
         }
-        rows.push(row(queue, plan.as_ref().ok(), failed, execute));
+        let done = done.get(queue).and_then(|done| done.as_ref().ok());
+        rows.push(row(queue, plan.as_ref().ok(), failed, done));
     }
     let nearest = planned.iter().filter(|(_, plan)| plan.as_ref().is_ok_and(|plan| plan.nearest)).count();
     let mut notes = Vec::new();
     if nearest > 0 {
         notes.push(format!("{nearest} queues do not have what was asked for: the nearest that they have was taken"));
+    }
+    if done.values().any(|done| matches!(done, Ok(Done::Told(_)))) {
+        notes.push(format!("members were told to go on there: `rmq group lag {group}` shows when they have"));
     }
     if !execute {
         notes.push("nothing was changed: --execute does it".to_owned());
@@ -152,13 +157,18 @@ fn told(
     Answer::within(about).with("queues", COLUMNS, rows).note(note).lacking(planned.len(), lacks).even_so()
 }
 
-fn row(queue: &Queue, plan: Option<&Reset>, failed: Option<&Error>, execute: bool) -> Value {
+fn row(queue: &Queue, plan: Option<&Reset>, failed: Option<&Error>, done: Option<&Done>) -> Value {
     // What was not done leaves the group where it was.
-    let after = plan.and_then(|plan| if failed.is_some() { plan.before } else { Some(plan.after) });
-    let result = match (failed, execute) {
+    let after = plan.and_then(|plan| match done {
+        _ if failed.is_some() => plan.before,
+        Some(Done::Told(offset)) => Some(*offset),
+        Some(Done::Set) | None => Some(plan.after),
+    });
+    let result = match (failed, done) {
         (Some(error), _) => format!("failed: {error}"),
-        (None, true) => "reset".to_owned(),
-        (None, false) => "would be reset".to_owned(),
+        (None, Some(Done::Set)) => "reset".to_owned(),
+        (None, Some(Done::Told(_))) => "members told".to_owned(),
+        (None, None) => "would be reset".to_owned(),
     };
     json!({
         "broker": &*queue.broker,
@@ -168,7 +178,7 @@ fn row(queue: &Queue, plan: Option<&Reset>, failed: Option<&Error>, execute: boo
         "before": plan.and_then(|plan| plan.before),
         "after": after,
         "lag_after": plan.zip(after).map(|(plan, after)| (plan.range.max - after).max(0)),
-        "done": execute && failed.is_none(),
+        "done": done.is_some(),
         "result": result,
     })
 }

@@ -65,10 +65,12 @@ async fn ask(admin: &Admin, topic: &str) -> Result<Answer, Failure> {
         admin.topic_stats(topic, everywhere),
         admin.readers(topic, everywhere)
     )?;
-    // Masters without the topic refuse.
+    // Masters without the topic refuse, and those that are away may be without it.
     let mut lacks: BTreeMap<String, Failure> = BTreeMap::new();
     let mut lacking = |broker: &BrokerRef, error: &Error| {
-        if holders.contains(&*broker.name) || error.refusal_code() != Some(response::TOPIC_NOT_EXIST) {
+        let may_lack_it =
+            matches!(error, Error::NoMaster { .. }) || error.refusal_code() == Some(response::TOPIC_NOT_EXIST);
+        if holders.contains(&*broker.name) || !may_lack_it {
             lacks.insert(broker.to_string(), Failure::like(error, error.to_string()));
         }
     };

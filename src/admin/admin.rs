@@ -1,6 +1,6 @@
 //! The door: who is asked, and what a cluster consists of.
 
-use crate::{BrokerRef, Error, Where};
+use crate::{BrokerRef, Error, Outcome, PerBroker, Where};
 use client::{Client, ClientConfig};
 use protocol::{Command, code::request, route::ClusterInfo};
 use serde::de::DeserializeOwned;
@@ -56,13 +56,37 @@ impl Admin {
         Ok(brokers)
     }
 
-    /// The brokers that `place` means. A broker's name means its master, its address the one that has it.
+    /// The brokers that `place` means. A broker's name means its master, `NAME:ID` the one of that id, its address the one
+    /// that has it.
     ///
     /// # Errors
-    /// [`Error::NoCluster`] or [`Error::NoBroker`] with what there is instead.
+    /// [`Error::NoCluster`] or [`Error::NoBroker`] with what there is instead, [`Error::NoMaster`] if only slaves are there.
     pub async fn masters(&self, place: &Where) -> Result<Vec<BrokerRef>, Error> {
+        Ok(self.meant(place).await?.0)
+    }
+
+    /// Asks the masters that `place` means. A name of which only slaves are there has no answer, and that is told.
+    pub(crate) async fn ask_masters<T, F>(
+        &self,
+        place: &Where,
+        question: impl Fn(BrokerRef) -> F,
+    ) -> Result<PerBroker<T>, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let (masters, headless) = self.meant(place).await?;
+        let mut answers = PerBroker::ask(masters, question).await;
+        answers.0.extend(headless.into_iter().map(|slave| Outcome { result: Err(no_master(&slave)), broker: slave }));
+        answers.0.sort_by(|one, other| one.broker.cmp(&other.broker));
+        Ok(answers)
+    }
+
+    /// The masters that `place` means, and a slave of each name that has none.
+    async fn meant(&self, place: &Where) -> Result<(Vec<BrokerRef>, Vec<BrokerRef>), Error> {
         let info = self.cluster_info().await?;
         let mut brokers = BrokerRef::all_in(&info);
+        let first = info.broker_addr_table.values().filter_map(BrokerRef::first_of);
+        let mut headless: Vec<BrokerRef> = first.filter(|broker| !broker.is_master()).collect();
         match place {
             Where::Everywhere => brokers.retain(BrokerRef::is_master),
             Where::Cluster(name) => {
@@ -71,21 +95,26 @@ impl Admin {
                     return Err(Error::NoCluster { name: name.clone(), known });
                 }
                 brokers.retain(|broker| broker.is_master() && broker.cluster == *name);
+                headless.retain(|broker| broker.cluster == *name);
             }
             Where::Broker(name) => {
                 let known = brokers.iter().map(ToString::to_string).collect();
-                brokers.retain(|broker| broker.addr == *name || broker.is_master() && broker.name == *name);
+                brokers.retain(|broker| broker.is(name));
                 if brokers.is_empty() {
-                    return Err(Error::NoBroker { name: name.clone(), known });
+                    let slave = headless.iter().find(|slave| slave.name == *name);
+                    return Err(slave.map_or_else(|| Error::NoBroker { name: name.clone(), known }, no_master));
                 }
+                headless.clear();
             }
         }
         if brokers.is_empty() {
-            let name = format!("{place} (a master)");
-            return Err(Error::NoBroker { name, known: Vec::new() });
+            let nobody = || Error::NoBroker { name: format!("{place} (a master)"), known: Vec::new() };
+            return Err(headless.first().map_or_else(nobody, no_master));
         }
         brokers.sort_unstable();
-        Ok(brokers)
+        // One that has got another name is known by both for a while.
+        brokers.dedup_by(|one, other| one.addr == other.addr);
+        Ok((brokers, headless))
     }
 
     /// Ends the connections, if the client is not used by others.
@@ -98,6 +127,10 @@ impl Admin {
         let answer = self.client.ask_names(request).await?;
         read(&answer, "a name server", code)
     }
+}
+
+fn no_master(slave: &BrokerRef) -> Error {
+    Error::NoMaster { name: slave.name.clone(), slave: slave.to_string() }
 }
 
 /// The body of an answer.

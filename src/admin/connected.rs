@@ -52,8 +52,7 @@ impl Admin {
         group: Option<&str>,
         place: &Where,
     ) -> Result<PerBroker<Vec<ConnectedClient>>, Error> {
-        let masters = self.masters(place).await?;
-        Ok(PerBroker::ask(masters, |broker| async move { self.connected_to(&broker, group).await }).await)
+        self.ask_masters(place, |broker| async move { self.connected_to(&broker, group).await }).await
     }
 
     async fn connected_to(&self, broker: &BrokerRef, group: Option<&str>) -> Result<Vec<ConnectedClient>, Error> {

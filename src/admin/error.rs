@@ -22,6 +22,14 @@ pub enum Error {
         /// What there is.
         known: Vec<String>,
     },
+    /// Of that name only slaves are there.
+    #[error("broker {name} has no master now, only {slave}: start its master")]
+    NoMaster {
+        /// The broker's name.
+        name: String,
+        /// One that is there, as [`crate::BrokerRef`] shows itself.
+        slave: String,
+    },
     /// No message of that id.
     #[error("no message has the id {id}: {why}")]
     NoMessage {
@@ -50,7 +58,7 @@ pub enum Error {
     },
     /// An old broker resets a queue of a group only while nobody reads it.
     #[error(
-        "broker {broker} cannot reset single queues of group {group} while members of it are connected: stop them first"
+        "broker {broker} cannot reset group {group} to an index while members of it are connected: stop them first, or reset all queues of the topic to a time"
     )]
     MembersConnected {
         /// The group.
@@ -66,7 +74,9 @@ impl Error {
         match self {
             Self::Client(error) => error.is_not_found(),
             Self::NoCluster { .. } | Self::NoBroker { .. } | Self::NoMessage { .. } => true,
-            Self::NotSure { .. } | Self::NoPosition { .. } | Self::MembersConnected { .. } => false,
+            Self::NoMaster { .. } | Self::NotSure { .. } | Self::NoPosition { .. } | Self::MembersConnected { .. } => {
+                false
+            }
         }
     }
 
@@ -75,6 +85,7 @@ impl Error {
         match self {
             Self::Client(error) => error.is_unreachable(),
             Self::NotSure { unreachable, .. } => *unreachable,
+            Self::NoMaster { .. } => true,
             _ => false,
         }
     }

@@ -73,7 +73,6 @@ impl Admin {
     /// As [`Admin::consume_stats`].
     pub async fn consumers(&self, group: &str, place: &Where) -> Result<PerBroker<Option<ConsumerConnections>>, Error> {
         let header = GroupOf { consumer_group: group.to_owned() };
-        let masters = self.masters(place).await?;
         let ask = |broker: BrokerRef| {
             let header = header.clone();
             async move {
@@ -85,7 +84,7 @@ impl Admin {
                 }
             }
         };
-        Ok(PerBroker::ask(masters, ask).await)
+        self.ask_masters(place, ask).await
     }
 
     /// The producers of a group that are connected to each master. One that none is connected to refuses.
@@ -175,8 +174,7 @@ impl Admin {
         code: i32,
         header: &impl Serialize,
     ) -> Result<PerBroker<T>, Error> {
-        let masters = self.masters(place).await?;
-        Ok(PerBroker::ask(masters, |broker| async move { self.of(&broker.addr, code, header).await }).await)
+        self.ask_masters(place, |broker| async move { self.of(&broker.addr, code, header).await }).await
     }
 
     pub(crate) async fn of<T: DeserializeOwned>(

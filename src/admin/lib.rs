@@ -34,7 +34,7 @@ pub use owners::Owners;
 pub use per_broker::{BrokerRef, Outcome, PerBroker};
 pub use positions::{GroupPosition, QueueRange};
 pub use resend::Resent;
-pub use reset::{Reset, Target};
+pub use reset::{Done, Reset, Target};
 pub use set_group::{GROUP_SETTINGS, GroupSet, GroupSettings};
 pub use snapshot::Snapshot;
 pub use topics::{Deleted, Where};

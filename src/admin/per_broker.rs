@@ -25,6 +25,16 @@ impl BrokerRef {
         self.id == MASTER_ID
     }
 
+    /// Whether that means it: its name, if it is a master, `NAME:ID`, or its address.
+    pub(crate) fn is(&self, meant: &str) -> bool {
+        let rest = meant.strip_prefix(&*self.name);
+        let named = rest.is_some_and(|rest| match rest.strip_prefix(':') {
+            Some(id) => id.parse() == Ok(self.id),
+            None => rest.is_empty() && self.is_master(),
+        });
+        named || self.addr == meant
+    }
+
     pub(crate) fn all_of(data: &BrokerData) -> impl Iterator<Item = Self> {
         data.broker_addrs.iter().map(|(id, addr)| Self {
             cluster: data.cluster.clone(),

@@ -127,12 +127,11 @@ impl Admin {
     }
 
     pub(crate) async fn order(&self, place: &Where, request: &Command) -> Result<PerBroker<()>, Error> {
-        let masters = self.masters(place).await?;
         let ask = |broker: crate::BrokerRef| async move {
             self.client.ask(&broker.addr, request.clone()).await?;
             Ok(())
         };
-        Ok(PerBroker::ask(masters, ask).await)
+        self.ask_masters(place, ask).await
     }
 }
 

@@ -114,6 +114,7 @@ fn other(broker: &Arc<Broker>, peer: &Arc<Peer>, request: &Command, answers: &mu
         request::QUERY_CONSUME_TIME_SPAN => stats::time_spans(broker, request),
         request::VIEW_BROKER_STATS_DATA => stats::stats_data(broker, request),
         request::QUERY_TOPIC_CONSUME_BY_WHO => readers::groups_of(broker, request),
+        request::QUERY_CONSUME_QUEUE => readers::queue_entries(broker, request),
         request::QUERY_TOPICS_BY_CONSUMER => readers::topics_of(broker, request),
         request::CLONE_GROUP_OFFSET => readers::clone_offsets(broker, request),
         request::GET_CONSUMER_CONNECTION_LIST => connections::consumers(broker, request),

@@ -4,7 +4,7 @@
 //! What goes by these rules, is the store's decision. One task does it all, one thing at a time, and away from the
 //! threads that answer. Source: `DefaultMessageStore.addScheduleTask` and `AdminBrokerProcessor` of Apache RocketMQ 4.9.8.
 
-use crate::{broker::Broker, config::BrokerConfig, config_values, manage, refusal::Refusal};
+use crate::{broker::Broker, config::BrokerConfig, config_values, refusal::Refusal};
 use base::Watermark;
 use jiff::{Timestamp, tz::TimeZone};
 use parking_lot::Mutex;
@@ -71,8 +71,11 @@ pub fn clean_queues(broker: &Broker) -> Result<Command, Refusal> {
 
 /// The queues of topics that the broker does not know are to be deleted (316). Answered at once.
 pub fn clean_topics(broker: &Broker) -> Result<Command, Refusal> {
-    // A slave may have messages of a topic before it hears of the topic.
-    manage::refuse_on_slave(broker)?;
+    // A slave may have messages of a topic before it hears of the topic. It deletes what its master has deleted (`mirror`), so
+    // that there is nothing to do here; Apache's tools ask every broker of a cluster, and stop at the first that refuses.
+    if broker.follower().is_some() {
+        return Ok(Command::success());
+    }
     broker.retention().ask(|asked| asked.topics = true)
 }
 

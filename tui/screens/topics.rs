@@ -8,8 +8,8 @@ use crate::{
     state::{State, View},
 };
 use admin::snapshot::{AllGroups, Known, Progress, Unknown};
-use protocol::topic::{DLQ_PREFIX, RETRY_PREFIX, is_system_topic};
-use std::collections::BTreeMap;
+use protocol::topic::{DLQ_PREFIX, REPLY_SUFFIX, RETRY_PREFIX, is_system_topic};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How fast each topic grows that a group reads, messages a second: from the pictures of groups, so that it costs nothing.
 fn topic_rates<'a>(before: &AllGroups, after: &'a AllGroups) -> BTreeMap<&'a str, Known<f64>> {
@@ -24,12 +24,13 @@ fn topic_rates<'a>(before: &AllGroups, after: &'a AllGroups) -> BTreeMap<&'a str
     new.iter().map(|(topic, now)| (*topic, rate(topic, now))).collect()
 }
 
-fn kind(topic: &str) -> &'static str {
+/// `own`: the names of clusters and brokers, which all have a topic of that name, for probes.
+fn kind(topic: &str, own: &BTreeSet<&str>) -> &'static str {
     if topic.starts_with(RETRY_PREFIX) {
         "retry"
     } else if topic.starts_with(DLQ_PREFIX) {
         "dead letters"
-    } else if is_system_topic(topic) {
+    } else if is_system_topic(topic) || topic.ends_with(REPLY_SUFFIX) || own.contains(topic) {
         "system"
     } else {
         "normal"
@@ -65,6 +66,8 @@ pub fn all(state: &State) -> Sheet {
             readers.entry(topic).or_default().push((group, progress.lag));
         }
     }
+    let brokers = state.picture.iter().flat_map(|(snapshot, _)| &snapshot.brokers);
+    let own = brokers.flat_map(|view| [&*view.broker.cluster, &*view.broker.name]).collect();
     for name in names {
         let read = readers.get(name.as_str());
         let worst = read.and_then(|groups| groups.iter().max_by_key(|(_, lag)| *lag));
@@ -80,7 +83,7 @@ pub fn all(state: &State) -> Sheet {
             key: name.clone(),
             cells: vec![
                 Cell::text(name.clone()),
-                Cell::text(kind(name)),
+                Cell::text(kind(name, &own)),
                 Cell::known(rate, count),
                 if known { Cell::number(read.map_or(0, Vec::len) as f64, count) } else { not_asked() },
                 match worst {
@@ -176,4 +179,20 @@ pub fn one(state: &State, name: &str) -> Sheet {
         });
     }
     sheet
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topics_that_brokers_make_for_themselves_are_of_the_system() {
+        // Those of a cluster of Apache RocketMQ 4.9.8 in which nobody has made any but `orders`.
+        let own = ["apache6", "broker-a"].into();
+        let of = |topic| kind(topic, &own);
+        let system =
+            ["apache6", "broker-a", "apache6_REPLY_TOPIC", "TBW102", "SCHEDULE_TOPIC_XXXX", "RMQ_SYS_TRACE_TOPIC"];
+        assert_eq!(system.map(of), ["system"; 6]);
+        assert_eq!([of("orders"), of("%RETRY%g"), of("%DLQ%g")], ["normal", "retry", "dead letters"]);
+    }
 }

@@ -92,8 +92,11 @@ fn a_broker_that_goes_is_shown_as_gone_until_it_is_back() {
     let shown: Vec<_> = sheet.rows.iter().map(|row| (row.cells[0].text.as_str(), row.cells[2].text.as_str())).collect();
     assert_eq!(shown, [("a:0", "ok"), ("b:0", "! gone")]);
     assert!(sheet.rows[1].cells[3..12].iter().all(|cell| cell.text == "?"), "{:?}", sheet.rows[1]);
+    let lacks = |state: &State| state.total_lag().map(|total| total.missing.len());
+    assert_eq!(lacks(&state), Ok(1), "what groups have still to consume there is not known");
     state.update(Event::Answer(picture(&["a", "b"]), BEGIN + 3000));
     assert_eq!((state.gone.len(), state.sheet().rows.len()), (0, 2));
+    assert_eq!(lacks(&state), Ok(0));
 }
 
 #[test]

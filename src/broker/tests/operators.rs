@@ -14,7 +14,7 @@ use protocol::{
     consume_stats::{BrokerConsumeStats, ConsumeStats, TimeSpans},
     heartbeat::{ConsumeFrom, ConsumeType, ConsumerData, Heartbeat, MessageModel, ProducerData, Subscription},
     inspect::KvTable,
-    readers::GroupList,
+    readers::{GroupList, QueueEntries},
     record,
     topic::TopicList,
     topic_stats::{StatsData, TopicStats},
@@ -328,6 +328,33 @@ async fn who_reads_what_is_told_also_of_groups_that_are_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_stands_in_a_queue_is_told_with_what_a_group_wants_of_it() {
+    let asked = start().await;
+    send(&asked, "T", 3).await;
+    let (_me, _) = consumer(&asked, &["T"], 409).await;
+    let ask = async |index: &str, count: &str, group: &str| -> QueueEntries {
+        let fields = [("topic", "T"), ("queueId", "0"), ("index", index), ("count", count), ("consumerGroup", group)];
+        asked.ask_for(request::QUERY_CONSUME_QUEUE, &fields).await.json().expect("it")
+    };
+    let told = ask("1", "9", "G").await;
+    assert_eq!((told.min_queue_index, told.max_queue_index, told.filter_data.as_deref()), (0, 3, Some("null")));
+    assert_eq!(told.subscription_data.map(|said| said.topic).as_deref(), Some("T"));
+    let entries = told.queue_data.unwrap_or_default();
+    let size = i64::from(entries[0].physic_size);
+    assert_eq!((entries.len(), entries[1].physic_offset), (2, entries[0].physic_offset + size));
+    assert_eq!(entries[0].physic_offset, size, "behind the first of three that are alike");
+    let told = ask("0", "1", "nobody").await;
+    assert_eq!((told.queue_data.map(|entries| entries.len()), told.subscription_data), (Some(1), None));
+    assert!(told.filter_data.is_some_and(|why| why.contains("nobody")));
+    for (index, count) in [("3", "9"), ("-1", "9"), ("0", "0"), ("0", "-5"), ("9223372036854775807", "2147483647")] {
+        assert_eq!(ask(index, count, "G").await.queue_data, Some(Vec::new()), "{index} {count}");
+    }
+    let fields = [("topic", "T"), ("queueId", "7"), ("index", "0"), ("count", "1")];
+    let none = asked.ask_for(request::QUERY_CONSUME_QUEUE, &fields).await;
+    assert!(none.code == response::SYSTEM_ERROR && none.remark.is_some_and(|why| why.contains("queue 7")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_group_takes_over_where_another_one_is() {
     let asked = start().await;
     send(&asked, "T", 3).await;
@@ -386,6 +413,7 @@ async fn requests_that_make_no_sense_are_refused_and_do_no_harm() {
         request::QUERY_CONSUME_TIME_SPAN,
         request::VIEW_BROKER_STATS_DATA,
         request::QUERY_TOPIC_CONSUME_BY_WHO,
+        request::QUERY_CONSUME_QUEUE,
         request::QUERY_TOPICS_BY_CONSUMER,
         request::CLONE_GROUP_OFFSET,
         request::GET_CONSUMER_CONNECTION_LIST,

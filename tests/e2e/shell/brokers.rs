@@ -14,7 +14,7 @@ fn brokers_are_listed_and_described_with_what_they_say_of_themselves() {
     assert_eq!((&broker["put_total"], &broker["state"]), (&2.into(), &"serves".into()), "{list}");
     assert_eq!(cluster.rmq(&["broker", "list", "-o", "name"]).ok().stdout, "broker-a\n");
     assert!(cluster.rmq(&["broker", "list"]).ok().stdout.contains(&cluster.broker_addr));
-    for name in ["broker-a", &cluster.broker_addr] {
+    for name in ["broker-a", "broker-a:0", &cluster.broker_addr] {
         let described = cluster.rmq(&["broker", "describe", name, "-o", "json"]).ok().json();
         let runtime = described["runtime"].as_array().expect("a list");
         assert!(
