@@ -48,7 +48,8 @@ impl Admin {
         Ok(BrokerSettings { text, values })
     }
 
-    /// Changes settings of a broker while it runs: all of them, or none. It keeps them until it is started anew.
+    /// Changes settings of a broker while it runs: all of them, or none. It writes them to the file that it was started
+    /// with; without one it keeps them until it is started anew.
     ///
     /// # Errors
     /// If it cannot be asked or refuses: it says which setting may not change, or what is wrong with its value.

@@ -2,10 +2,13 @@
 //! the errors that stop a start or refuse a change.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use crate::properties::{Entry, Properties};
 use crate::settings::{Effect, Known, Setting};
 
+/// What stands for a file's name where the command line gave something.
+const COMMAND_LINE: &str = "command line";
 /// How much of an unknown key a message shows, in characters.
 const LONGEST_SHOWN: usize = 64;
 
@@ -25,6 +28,15 @@ pub struct GivenValue {
     /// The text of the value.
     pub text: String,
     place: Place,
+}
+
+/// Where settings were read from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The file, absolute; `None` if there was none.
+    pub file: Option<PathBuf>,
+    /// The keys that the command line gives, whatever the file says.
+    pub command_line: Vec<&'static str>,
 }
 
 /// One line for the start-up log about something in a file that does not stop the start.
@@ -113,7 +125,7 @@ impl Given {
         }
         given.notices.sort_by_key(|notice| notice.place.line);
         for (key, value) in command_line {
-            let place = Place { source: "command line".to_owned(), line: None };
+            let place = Place { source: COMMAND_LINE.to_owned(), line: None };
             match known.find(key) {
                 Some(setting) => given.add(setting, value, place)?,
                 None => given.notices.push(Notice { place, text: unknown(key, known.nearest(key)) }),
@@ -150,6 +162,15 @@ impl Given {
     /// The values in the order given; of a key that occurs twice the last counts.
     pub fn values(&self) -> &[GivenValue] {
         &self.values
+    }
+
+    /// Where they were read from.
+    pub fn origin(&self) -> Origin {
+        let file = Some(&self.file.source).filter(|name| !name.is_empty());
+        // The folder that a name begins in is the one of now, wherever the process is later.
+        let file = file.and_then(|name| std::path::absolute(name).ok());
+        let typed = self.values.iter().filter(|value| value.place.source == COMMAND_LINE);
+        Origin { file, command_line: typed.map(|value| value.setting.key).collect() }
     }
 
     /// Whether a value was given for this key.
@@ -324,8 +345,12 @@ mod tests {
         let given = Given::at_start(KNOWN, "a.conf", "maxSize=1", &[("maxSize", "2")]).unwrap();
         assert_eq!(given.values().last().unwrap().text, "2");
         assert_eq!(given.place("maxSize").to_string(), "command line: ");
+        let origin = given.origin();
+        assert!(origin.file.is_some_and(|file| file.is_absolute() && file.ends_with("a.conf")));
+        assert_eq!((origin.command_line, start("maxSize=1").unwrap().origin().command_line), (vec!["maxSize"], vec![]));
         let refused = Given::at_start(KNOWN, "", "", &[("maxSize", "0")]).unwrap_err();
         assert_eq!(refused.to_string(), r#"command line: maxSize = "0": expected bytes, 1 to 99"#);
+        assert_eq!(Given::at_start(KNOWN, "", "", &[]).unwrap().origin(), Origin::default());
     }
 
     #[test]

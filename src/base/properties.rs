@@ -78,6 +78,29 @@ impl Properties {
             .filter(|(entry, last)| entry.line != *last)
     }
 
+    /// The same text with other values of some keys, every other line as it is: comments, order, blanks. The line that
+    /// counts is replaced; a key that is not there is added at the end.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn edit<K: AsRef<str>, V: AsRef<str>>(
+        text: &str,
+        changes: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<String, MalformedEscape> {
+        let mut text = text.to_owned();
+        for (key, value) in changes {
+            let (key, value) = (key.as_ref(), value.as_ref());
+            let entries = Self::parse(&text)?.entries;
+            let rendered = render([(key, value)]);
+            text = match entries.iter().rfind(|entry| entry.key == key) {
+                Some(entry) if entry.value.trim() == value => text,
+                Some(entry) => with_entry_replaced(&text, entry.line, rendered.trim_end_matches('\n')),
+                None => with_entry_added(text, &rendered),
+            };
+        }
+        Ok(text)
+    }
+
     fn last_lines(&self) -> HashMap<&str, usize> {
         self.entries.iter().map(|entry| (entry.key.as_str(), entry.line)).collect()
     }
@@ -92,6 +115,17 @@ pub fn decode(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
+/// A text as bytes in the encoding that [`decode`] found `bytes` in, for one that was made of theirs.
+pub fn encode_like(bytes: &[u8], text: &str) -> Vec<u8> {
+    const MARK: &[u8] = b"\xef\xbb\xbf";
+    if std::str::from_utf8(bytes).is_ok() {
+        let mark = if bytes.starts_with(MARK) { MARK } else { b"" };
+        return [mark, text.as_bytes()].concat();
+    }
+    // Nothing else is in a text that came of one byte a character.
+    text.chars().map(|c| u8::try_from(c).unwrap_or(b'?')).collect()
+}
+
 /// Writes one `key=value` line a pair, escaped so that [`Properties::parse`] and Java read the same pairs back.
 pub fn render<K: AsRef<str>, V: AsRef<str>>(pairs: impl IntoIterator<Item = (K, V)>) -> String {
     let mut text = String::new();
@@ -102,6 +136,53 @@ pub fn render<K: AsRef<str>, V: AsRef<str>>(pairs: impl IntoIterator<Item = (K, 
         text.push('\n');
     }
     text
+}
+
+/// Puts `rendered` in the place of the entry that begins on that line.
+fn with_entry_replaced(text: &str, line: usize, rendered: &str) -> String {
+    let mut edited = String::with_capacity(text.len() + rendered.len());
+    let mut lines = natural_lines(text);
+    let mut at = 0;
+    while let Some((number, part)) = lines.next() {
+        let mut end = at + part.len();
+        if number != line {
+            edited.push_str(&text[at..end]);
+        } else {
+            edited.push_str(rendered);
+            let mut part = part;
+            while ends_in_continuation(part) {
+                let Some((_, next)) = lines.next() else { break };
+                end += line_end(&text[end..]).len() + next.len();
+                part = next;
+            }
+        }
+        let ending = line_end(&text[end..]);
+        edited.push_str(ending);
+        at = end + ending.len();
+    }
+    edited
+}
+
+/// Adds `rendered` as a line of its own.
+fn with_entry_added(mut text: String, rendered: &str) -> String {
+    if !text.is_empty() && !text.ends_with(['\n', '\r']) {
+        text.push('\n');
+    }
+    // An entry that would go on is ended by an empty line.
+    let entries = logical_lines(&text).count();
+    if logical_lines(&(text.clone() + rendered)).count() == entries {
+        text.push('\n');
+    }
+    text + rendered
+}
+
+/// The line end that `text` begins with; nothing if it begins with none.
+fn line_end(text: &str) -> &str {
+    match text.as_bytes() {
+        [b'\r', b'\n', ..] => &text[..2],
+        [b'\r' | b'\n', ..] => &text[..1],
+        _ => "",
+    }
 }
 
 fn is_blank(c: char) -> bool {
@@ -331,8 +412,34 @@ mod tests {
     }
 
     #[test]
+    fn an_edit_changes_the_line_that_counts_and_nothing_else() {
+        let edit = |text: &str, key: &str, value: &str| Properties::edit(text, [(key, value)]).unwrap();
+        let text = "# mine\r\na = 1\r\n\r\n  b:2\n! a=7\na=3";
+        assert_eq!(edit(text, "a", "4"), "# mine\r\na = 1\r\n\r\n  b:2\n! a=7\na=4", "the last counts");
+        assert_eq!(edit(text, "b", "x y"), "# mine\r\na = 1\r\n\r\nb=x y\n! a=7\na=3");
+        assert_eq!(edit(text, "b", "2"), text, "as it is already");
+        assert_eq!(edit(text, "c", "é"), format!("{text}\nc=\\u00E9\n"));
+        assert_eq!((edit("", "c", "1"), edit("a=1\n", "c", "1")), ("c=1\n".to_owned(), "a=1\nc=1\n".to_owned()));
+        let long = "a=1,\\\r\n  2,\\\n  3\nb=2\n";
+        assert_eq!((edit(long, "a", "9"), edit(long, "b", "9")), ("a=9\nb=2\n".to_owned(), long.replace("b=2", "b=9")));
+        for open in ["a=1\\", "a=1\\\n", "a=1", "# c \\"] {
+            let edited = edit(open, "b", "2");
+            let all = Properties::parse(&edited).unwrap();
+            assert_eq!(all.get("b"), Some("2"), "{edited:?}");
+            assert_eq!(all.get("a"), Properties::parse(open).unwrap().get("a"), "{edited:?}");
+            assert_eq!(Properties::parse(&edit(open, "a", "7")).unwrap().get("a"), Some("7"));
+        }
+        let both = Properties::edit("a=1\nb=1\n", [("a", "2"), ("c", "3")]).unwrap();
+        assert_eq!(both, "a=2\nb=1\nc=3\n");
+        assert!(Properties::edit("a=\\u12\n", [("b", "1")]).is_err());
+    }
+
+    #[test]
     fn bytes_are_utf8_or_else_latin_1() {
         assert_eq!(decode("\u{feff}a=é".as_bytes()), "a=é");
         assert_eq!(decode(b"a=\xe9"), "a=é");
+        for bytes in ["\u{feff}a=é".as_bytes(), b"a=\xe9", "中".as_bytes(), b""] {
+            assert_eq!(encode_like(bytes, &decode(bytes)), bytes);
+        }
     }
 }

@@ -142,8 +142,8 @@ impl Known {
 /// Makes a struct of settings that implements [`Settings`], and its `with_defaults`.
 ///
 /// Each line is a field: the key as it stands in the file, the field's name and type, its default (an expression that
-/// may use what follows `on`), its [`Kind`], and its [`Effect`]. The struct gets one more field, `without_effect`: the
-/// values given for the keys that are only accepted.
+/// may use what follows `on`), its [`Kind`], and its [`Effect`]. The struct gets two more fields: `without_effect`,
+/// the values given for the keys that are only accepted, and `origin`, which who reads a file may set.
 ///
 /// ```
 /// use base::settings::{Effect, Kind};
@@ -175,12 +175,14 @@ macro_rules! settings {
             $($(#[$doc])* pub $field: $type,)*
             /// The values given for keys that are accepted without effect.
             pub without_effect: std::collections::BTreeMap<&'static str, String>,
+            /// Where they were read from.
+            pub origin: $crate::given::Origin,
         }
 
         impl $name {
             /// Every setting at its default.
             pub fn with_defaults($here: $Here) -> Self {
-                Self { $($field: $default,)* without_effect: Default::default() }
+                Self { $($field: $default,)* without_effect: Default::default(), origin: Default::default() }
             }
         }
 

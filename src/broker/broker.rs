@@ -3,7 +3,7 @@
 use crate::{
     announce::{Announcement, Announcer},
     clients::Clients,
-    config::BrokerConfig,
+    config::{BrokerConfig, ConfigError},
     config_values::BrokerRole,
     counts::{self, Counts},
     delay::{self, Delays},
@@ -20,6 +20,7 @@ use crate::{
     rates::Rates,
     retention::{self, Retention},
     send::Sends,
+    settings_file::SettingsFile,
     slaves::{self, Slaves},
     start_error::StartError,
     timer::{self, Timers},
@@ -28,7 +29,7 @@ use crate::{
     while_away,
 };
 use arc_swap::ArcSwap;
-use base::{Clock, Disk, Tasks, durable::DurableFile};
+use base::{Clock, Disk, Tasks, durable::DurableFile, properties::Properties};
 use parking_lot::Mutex;
 use protocol::record::NewRecord;
 use remoting::{Limits, Names, server};
@@ -50,6 +51,8 @@ const STOP_DEADLINE: Duration = Duration::from_secs(5);
 /// A running broker. Handlers are free functions of it, in the file of their subject.
 pub struct Broker {
     config: ArcSwap<BrokerConfig>,
+    /// Held while settings are changed.
+    settings_file: Mutex<SettingsFile>,
     store: Arc<MessageStore>,
     store_host: SocketAddr,
     topics: Topics,
@@ -157,6 +160,7 @@ impl Broker {
             started_ms: clock.now_ms(),
             spare_sends: Mutex::default(),
             tasks: Tasks::default(),
+            settings_file: Mutex::new(SettingsFile::of(disk, &config.origin)),
             config: ArcSwap::from_pointee(config),
             store,
             clock,
@@ -313,10 +317,17 @@ impl Broker {
         self.config.load()
     }
 
-    /// Replaces the settings.
-    pub fn set_config(&self, config: BrokerConfig) {
+    /// Changes settings, here and in the file that they came from. Returns why they do not last, if so.
+    ///
+    /// # Errors
+    /// As [`BrokerConfig::update`]; nothing is changed then.
+    pub fn change_config(&self, changes: &Properties) -> Result<Option<String>, ConfigError> {
+        let file = self.settings_file.lock();
+        let config = self.config().update(changes)?;
+        let saved = file.save(changes, &config);
         self.groups.set_auto_create(config.auto_create_subscription_group);
         self.config.store(Arc::new(config));
+        Ok(saved.err())
     }
 
     /// The messages.

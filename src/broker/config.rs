@@ -261,6 +261,7 @@ impl BrokerConfig {
         let mut given = base::given::Given::at_start(Self::KNOWN, file, text, command_line)?;
         let mut config = Self::with_defaults(here);
         config.take(&given)?;
+        config.origin = given.origin();
         config_rules::complete(&mut config, &mut given)?;
         config_rules::check(&mut config, &mut given)?;
         Ok((config, given.into_notices()))

@@ -46,6 +46,7 @@ mod safety;
 mod saved;
 mod send;
 mod send_back;
+mod settings_file;
 mod slaves;
 mod start_error;
 mod stats;

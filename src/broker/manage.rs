@@ -154,19 +154,25 @@ pub fn config(broker: &Broker) -> Answered {
     Ok(Command::success().with_header(&ConfigVersion { version }).with_body(text.into_bytes()))
 }
 
-/// Changes settings (25): only those that may change while the broker runs.
+/// Changes settings (25): only those that may change while the broker runs. They are written to the file that the broker
+/// was started with, as Apache RocketMQ does; that they do not last is a remark of the answer.
 pub fn update_config(broker: &Arc<Broker>, request: &Command) -> Answered {
     let body = request.body.to_bytes();
     let refuse = |why: String| Refusal::new(response::SYSTEM_ERROR, why);
     let text = std::str::from_utf8(&body).map_err(|_| refuse("the request's body is not UTF-8".to_owned()))?;
     let changes = Properties::parse(text).map_err(|error| refuse(error.to_string()))?;
-    let config = broker.config().update(&changes).map_err(|error| match error {
+    let passing = broker.change_config(&changes).map_err(|error| match error {
         ConfigError::Fixed { .. } => Refusal::forbidden(error.to_string()),
         other => refuse(other.to_string()),
     })?;
-    tracing::info!(changes = text, "settings changed");
-    broker.set_config(config);
+    match &passing {
+        None => tracing::info!(changes = text, "settings changed, and written to the broker's file"),
+        Some(why) => tracing::warn!(changes = text, "settings changed; {why}"),
+    }
     // The permission may have changed, which name servers are to know.
     broker.announcer().soon();
-    Ok(Command::success())
+    Ok(match passing {
+        None => Command::success(),
+        Some(why) => Command::success().with_remark(why),
+    })
 }
