@@ -191,3 +191,23 @@ fn the_pace_has_a_fastest_and_a_slowest() {
     }
     assert_eq!(state.every, Duration::from_secs(60));
 }
+
+#[test]
+fn rows_are_made_once_for_keys_that_only_go_from_row_to_row_and_anew_for_all_else() {
+    let mut state = state();
+    state.update(Event::Answer(picture(&["a", "b"]), BEGIN));
+    let made = state.sheet();
+    press(&mut state, KeyCode::Down);
+    press(&mut state, KeyCode::PageUp);
+    assert!(Arc::ptr_eq(&made, &state.sheet()));
+    press(&mut state, KeyCode::Char('/'));
+    press(&mut state, KeyCode::Char('j'));
+    assert_eq!((state.place().filter.as_str(), state.sheet().rows.len()), ("j", 0), "where one types, j is a letter");
+    press(&mut state, KeyCode::Esc);
+    press(&mut state, KeyCode::Char('R'));
+    assert_eq!(state.sheet().rows.iter().map(|row| row.key.as_str()).collect::<Vec<_>>(), ["c/b/0", "c/a/0"]);
+    state.update(Event::Answer(picture(&["b"]), BEGIN));
+    assert_eq!(state.sheet().rows.len(), 2, "one is gone, and shown so");
+    state.update(Event::Tick(BEGIN + 16 * 60 * 1000));
+    assert!(!Arc::ptr_eq(&made, &state.sheet()), "ages are others");
+}
