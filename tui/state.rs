@@ -168,6 +168,9 @@ pub struct State {
     /// When what is shown was asked last, if it is not asked with each refresh, ms.
     rested: Option<(Question, i64)>,
     pictures: u32,
+    /// When groups were asked for last, and how long it took to know them of all masters, ms.
+    groups_asked: Option<i64>,
+    groups_took: i64,
     /// The rows of the screen, once somebody wants them, until something happens that may change them.
     rows: OnceLock<Arc<Sheet>>,
 }
@@ -204,6 +207,8 @@ impl State {
             asked_ms: None,
             rested: None,
             pictures: 0,
+            groups_asked: None,
+            groups_took: 0,
             rows: OnceLock::new(),
         }
     }

@@ -211,3 +211,23 @@ fn rows_are_made_once_for_keys_that_only_go_from_row_to_row_and_anew_for_all_els
     state.update(Event::Tick(BEGIN + 16 * 60 * 1000));
     assert!(!Arc::ptr_eq(&made, &state.sheet()), "ages are others");
 }
+
+#[test]
+fn groups_that_take_long_are_asked_for_less_often_but_at_once_if_somebody_wants_it() {
+    let mut state = state();
+    let asked = |effects: &[Effect]| asks(effects).first().cloned();
+    let (with, without) = (Question::Picture { groups: true }, Question::Picture { groups: false });
+    assert_eq!(asked(&press(&mut state, KeyCode::Char('3'))), Some(with.clone()));
+    // 300 ms.
+    state.update(Event::Answer(picture(&["a"]), BEGIN + 300));
+    for (second, expected) in [(1, &without), (2, &without), (3, &with)] {
+        assert_eq!(asked(&state.update(Event::Tick(BEGIN + second * 1000))).as_ref(), Some(expected), "{second}");
+        let got = Err(Unknown::because("away"));
+        let groups = *expected == with;
+        state.update(Event::Answer(Answer::Picture { groups, got }, BEGIN + second * 1000));
+    }
+    assert_eq!(asked(&press(&mut state, KeyCode::Char('r'))), Some(with.clone()), "by hand");
+    // Ten seconds are the most, however long it took.
+    state.update(Event::Answer(picture(&["a"]), BEGIN + 60_000));
+    assert_eq!(asked(&state.update(Event::Tick(BEGIN + 60_100))), Some(with));
+}
