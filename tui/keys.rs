@@ -65,6 +65,13 @@ pub enum Action {
     Quit,
 }
 
+impl Action {
+    /// Whether it only goes from row to row.
+    pub fn walks(self) -> bool {
+        matches!(self, Self::Up | Self::Down | Self::PageUp | Self::PageDown | Self::First | Self::Last)
+    }
+}
+
 /// A line of the table.
 pub struct Binding {
     keys: &'static [(KeyCode, KeyModifiers)],

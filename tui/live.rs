@@ -14,11 +14,13 @@ use futures_util::StreamExt;
 use std::{io, time::Duration};
 use tokio::{
     signal::unix::{SignalKind, signal},
-    time::{MissedTickBehavior, interval},
+    time::{Instant, MissedTickBehavior, interval},
 };
 
-/// How often ages on the screen are renewed, and it is seen whether to ask.
+/// How often it is seen whether to ask.
 const TICK: Duration = Duration::from_millis(250);
+/// How often ages on the screen are renewed where nothing else happens: they are told in seconds.
+const AGES: Duration = Duration::from_secs(1);
 
 /// What is shown, and how.
 pub struct Options {
@@ -57,6 +59,7 @@ pub async fn run(admin: Admin, clock: Clock, options: Options) -> io::Result<End
     let Options { names, look, every, write } = options;
     let mut state = State::new(names, look, every, (size.width, size.height), clock.now_ms());
     state.write = write;
+    let mut drawn = None;
     loop {
         let event = tokio::select! {
             _ = ticks.tick() => Event::Tick(clock.now_ms()),
@@ -73,6 +76,7 @@ pub async fn run(admin: Admin, clock: Clock, options: Options) -> io::Result<End
             _ = end.recv() => return Ok(Ended::Signal(15)),
             _ = hangup.recv() => return Ok(Ended::Signal(1)),
         };
+        let is_tick = matches!(event, Event::Tick(_));
         for effect in state.update(event) {
             match effect {
                 Effect::Ask(question) => feed.ask(question),
@@ -80,7 +84,10 @@ pub async fn run(admin: Admin, clock: Clock, options: Options) -> io::Result<End
                 Effect::Quit => return Ok(Ended::Quit),
             }
         }
-        taken.terminal.draw(|frame| screens::draw(&state, frame))?;
+        if !is_tick || drawn.is_none_or(|drawn: Instant| drawn.elapsed() >= AGES) {
+            taken.terminal.draw(|frame| screens::draw(&state, frame))?;
+            drawn = Some(Instant::now());
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::{
     feed::{Answer, ClientDetail, Clients, DeadLetterGroups, GroupDetail, HealthDetail, Page, Question, TopicDetail},
     history::History,
+    keys::{self, Action},
     look::Look,
     orders::Order,
     screens,
@@ -16,6 +17,7 @@ use admin::{
 use crossterm::event::KeyEvent;
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -172,6 +174,11 @@ pub struct State {
     /// When what is shown was asked last, if it is not asked with each refresh, ms.
     rested: Option<(Question, i64)>,
     pictures: u32,
+    /// When groups were asked for last, and how long it took to know them of all masters, ms.
+    groups_asked: Option<i64>,
+    groups_took: i64,
+    /// The rows of the screen, once somebody wants them, until something happens that may change them.
+    rows: OnceLock<Arc<Sheet>>,
 }
 
 impl State {
@@ -208,6 +215,9 @@ impl State {
             asked_ms: None,
             rested: None,
             pictures: 0,
+            groups_asked: None,
+            groups_took: 0,
+            rows: OnceLock::new(),
         }
     }
 
@@ -227,7 +237,11 @@ impl State {
     }
 
     /// The rows of the screen that is shown, filtered and sorted.
-    pub fn sheet(&self) -> Sheet {
+    pub fn sheet(&self) -> Arc<Sheet> {
+        self.rows.get_or_init(|| Arc::new(self.made_sheet())).clone()
+    }
+
+    fn made_sheet(&self) -> Sheet {
         let place = self.place();
         let mut sheet = screens::sheet(self, &place.view);
         if let Some((column, largest_first)) = place.sort {
@@ -277,6 +291,17 @@ impl State {
 
     /// Takes in what happened, and says what is to be done.
     pub fn update(&mut self, event: Event) -> Vec<Effect> {
+        // Going from row to row changes none of them, and is to be quick where there are thousands.
+        let is_walk =
+            matches!(&event, Event::Key(key) if self.prompt.is_none() && keys::action(key).is_some_and(Action::walks));
+        let effects = self.take_in(event);
+        if !is_walk {
+            self.rows = OnceLock::new();
+        }
+        effects
+    }
+
+    fn take_in(&mut self, event: Event) -> Vec<Effect> {
         match event {
             Event::Tick(now_ms) => {
                 self.now_ms = now_ms;

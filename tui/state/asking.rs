@@ -13,6 +13,9 @@ use admin::{
 
 /// Groups are asked for with each so-manieth picture where they are not the main thing: that question is the heavy one.
 const GROUPS_EVERY: u32 = 5;
+/// Groups rest so many times as long as it took to know them, so that brokers spend at most a tenth of their time on that;
+/// but not longer than this, ms.
+const GROUPS_REST: (i64, i64) = (10, 10_000);
 /// A broker that is gone is shown for so long, ms.
 const GONE_SHOWN_MS: i64 = 15 * 60 * 1000;
 
@@ -25,13 +28,16 @@ impl State {
         let mut wanted = Vec::new();
         if !self.waiting.iter().any(|question| matches!(question, Question::Picture { .. })) {
             let groups = match &self.place().view {
-                View::Groups => true,
+                View::Groups => at_once || !self.groups_rest(),
                 // The second, too, so that there are rates.
                 View::Cluster | View::Topics | View::Topic(_) | View::Alerts => {
-                    self.pictures.is_multiple_of(GROUPS_EVERY) || self.pictures == 1
+                    (self.pictures.is_multiple_of(GROUPS_EVERY) || self.pictures == 1) && !self.groups_rest()
                 }
                 _ => false,
             };
+            if groups {
+                self.groups_asked = Some(self.now_ms);
+            }
             self.pictures = self.pictures.wrapping_add(1);
             wanted.push(Question::Picture { groups });
         }
@@ -52,6 +58,13 @@ impl State {
             self.rested = Some((question.clone(), self.now_ms));
         }
         wanted.into_iter().map(Effect::Ask).collect()
+    }
+
+    fn groups_rest(&self) -> bool {
+        let (times, most) = GROUPS_REST;
+        let rest = (self.groups_took * times).min(most);
+        // A clock that was set back does not stop it.
+        self.groups_asked.is_some_and(|asked| (0..rest).contains(&(self.now_ms - asked)))
     }
 
     fn rests(&self, question: &Question) -> bool {
@@ -93,6 +106,10 @@ impl State {
         }
         if with_groups {
             let groups = AllGroups::of(&snapshot);
+            // Where a broker is silent, it is that and not the groups that took long.
+            if groups.groups().is_whole() {
+                self.groups_took = (self.now_ms - snapshot.asked_ms).max(0);
+            }
             self.groups_before = self.groups.take().map(|(before, _)| before);
             let rates = self.groups_before.as_ref().map(|before| rates::of_groups(before, &groups));
             self.groups = Some((groups, rates));

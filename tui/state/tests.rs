@@ -194,3 +194,43 @@ fn the_pace_has_a_fastest_and_a_slowest() {
     }
     assert_eq!(state.every, Duration::from_secs(60));
 }
+
+#[test]
+fn rows_are_made_once_for_keys_that_only_go_from_row_to_row_and_anew_for_all_else() {
+    let mut state = state();
+    state.update(Event::Answer(picture(&["a", "b"]), BEGIN));
+    let made = state.sheet();
+    press(&mut state, KeyCode::Down);
+    press(&mut state, KeyCode::PageUp);
+    assert!(Arc::ptr_eq(&made, &state.sheet()));
+    press(&mut state, KeyCode::Char('/'));
+    press(&mut state, KeyCode::Char('j'));
+    assert_eq!((state.place().filter.as_str(), state.sheet().rows.len()), ("j", 0), "where one types, j is a letter");
+    press(&mut state, KeyCode::Esc);
+    press(&mut state, KeyCode::Char('R'));
+    assert_eq!(state.sheet().rows.iter().map(|row| row.key.as_str()).collect::<Vec<_>>(), ["c/b/0", "c/a/0"]);
+    state.update(Event::Answer(picture(&["b"]), BEGIN));
+    assert_eq!(state.sheet().rows.len(), 2, "one is gone, and shown so");
+    state.update(Event::Tick(BEGIN + 16 * 60 * 1000));
+    assert!(!Arc::ptr_eq(&made, &state.sheet()), "ages are others");
+}
+
+#[test]
+fn groups_that_take_long_are_asked_for_less_often_but_at_once_if_somebody_wants_it() {
+    let mut state = state();
+    let asked = |effects: &[Effect]| asks(effects).first().cloned();
+    let (with, without) = (Question::Picture { groups: true }, Question::Picture { groups: false });
+    assert_eq!(asked(&press(&mut state, KeyCode::Char('3'))), Some(with.clone()));
+    // 300 ms.
+    state.update(Event::Answer(picture(&["a"]), BEGIN + 300));
+    for (second, expected) in [(1, &without), (2, &without), (3, &with)] {
+        assert_eq!(asked(&state.update(Event::Tick(BEGIN + second * 1000))).as_ref(), Some(expected), "{second}");
+        let got = Err(Unknown::because("away"));
+        let groups = *expected == with;
+        state.update(Event::Answer(Answer::Picture { groups, got }, BEGIN + second * 1000));
+    }
+    assert_eq!(asked(&press(&mut state, KeyCode::Char('r'))), Some(with.clone()), "by hand");
+    // Ten seconds are the most, however long it took.
+    state.update(Event::Answer(picture(&["a"]), BEGIN + 60_000));
+    assert_eq!(asked(&state.update(Event::Tick(BEGIN + 60_100))), Some(with));
+}
