@@ -172,10 +172,13 @@ pub fn run(arguments: Arguments, log_level: Option<log::Level>) -> Result<(), Fa
         if how.again.watch {
             let mut screen = Screen::new(form);
             let show = |screen: &mut Screen, health: Health| {
-                screen.show(match form {
-                    Some(form) => show::answer(what.title(), &health).watched(form)?,
+                let answer = show::answer(what.title(), &health);
+                let text = match form {
+                    Some(form) => answer.watched(form)?,
                     None => show::nagios(what.title(), &health),
-                })
+                };
+                // What was found; times and bytes are never the same twice.
+                screen.show_if(answer.text(Form::Table)?, &text)
             };
             return how.again.watch(&mut screen, || what.look(), show).await;
         }

@@ -237,7 +237,17 @@ impl From<admin::Error> for Failure {
     fn from(error: admin::Error) -> Self {
         match error {
             admin::Error::Client(error) => error.into(),
-            other => Self::like(&other, other.to_string()),
+            other => {
+                let mut failure = Self::like(&other, other.to_string());
+                failure.target = match other {
+                    admin::Error::NoCluster { name, .. } | admin::Error::NoBroker { name, .. } => Some(name),
+                    admin::Error::NoMessage { id, .. } | admin::Error::NotSure { id, .. } => Some(id),
+                    admin::Error::NoPosition { queue, .. } => Some(queue),
+                    admin::Error::MembersConnected { broker, .. } => Some(broker),
+                    admin::Error::Client(_) => None,
+                };
+                failure
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ mod delete;
 mod describe;
 mod lag;
 mod list;
+pub mod queues;
 mod write;
 
 use crate::{failure::Failure, log, reach};

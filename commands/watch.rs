@@ -118,9 +118,17 @@ impl Screen {
     /// # Errors
     /// If nobody reads any more, or it cannot be written.
     pub fn show(&mut self, text: String) -> Result<(), Failure> {
-        if self.shown.as_ref() != Some(&text) {
+        self.show_if(text.clone(), &text)
+    }
+
+    /// Shows the text, unless what matters of it is what mattered last: figures that never stand still do not.
+    ///
+    /// # Errors
+    /// As [`Screen::show`].
+    pub fn show_if(&mut self, matters: String, text: &str) -> Result<(), Failure> {
+        if self.shown.as_ref() != Some(&matters) {
             output::print(format_args!("{}{text}", if self.clear { CLEAR } else { "" }))?;
-            self.shown = Some(text);
+            self.shown = Some(matters);
         }
         Ok(())
     }

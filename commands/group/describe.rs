@@ -1,5 +1,6 @@
 //! `rmq group describe`: how brokers treat a group, who is in it, what it reads and how far it has come.
 
+use super::queues;
 use crate::{
     answer::{Answer, Column, column, wide},
     failure::Failure,
@@ -8,11 +9,9 @@ use crate::{
     watch::Shown,
     when,
 };
-use admin::{Admin, Owners, PerBroker, Where};
-use client::Queue;
+use admin::{Admin, Where};
 use protocol::{
     connections::ConsumerConnections,
-    consume_stats::ConsumeStats,
     topic::{GroupConfig, is_system_group},
 };
 use serde_json::{Value, json};
@@ -37,16 +36,6 @@ const TOPICS: &[Column] = &[
     column("CONSUMED UP TO", "consumed_up_to"),
     wide("CONSUMED", "consumed"),
     wide("END", "end"),
-];
-
-const QUEUES: &[Column] = &[
-    column("TOPIC", "topic"),
-    column("BROKER", "broker"),
-    column("QUEUE", "queue"),
-    column("NEXT", "next"),
-    column("END", "end"),
-    column("LAG", "lag"),
-    column("OWNER", "owner"),
 ];
 
 const MEMBERS: &[Column] = &[
@@ -104,14 +93,14 @@ async fn ask(admin: &Admin, group: &str) -> Result<Answer, Failure> {
         about["consume_from_where"] = json!(first.consume_from_where);
     }
     let owners = admin.owners(group, &members).await;
-    let queues = queue_rows(admin, group, &stats, &owners).await?;
+    let queues = queues::rows(admin, group, &stats, &owners).await?;
     let silent = owners.silent.iter().map(|(client, why)| format!("{client} does not tell what it reads: {why}"));
     let silent: Vec<String> = silent.collect();
     let topics = topics.iter().map(|(name, topic)| topic.row(name)).collect();
     let (asked, lacks) = lacks(&settings);
     Ok(Answer::about(about)
         .with("topics", TOPICS, topics)
-        .with("queues", QUEUES, queues)
+        .with("queues", queues::COLUMNS, queues)
         .with("members", MEMBERS, member_rows(&connected))
         .note((!silent.is_empty()).then(|| silent.join("\n")))
         .lacking(asked, lacks))
@@ -168,37 +157,6 @@ fn topics(
         }
     }
     topics
-}
-
-/// Each queue, with how far the group has come in it and who reads it.
-async fn queue_rows(
-    admin: &Admin,
-    group: &str,
-    stats: &PerBroker<ConsumeStats>,
-    owners: &Owners,
-) -> Result<Vec<Value>, Failure> {
-    let queues: BTreeMap<_, _> = stats.answers().flat_map(|(_, stats)| &stats.offset_table).collect();
-    let mut rows = Vec::new();
-    for (queue, at) in queues {
-        let next = match at.consumer_offset {
-            // Brokers say 0 also if they know no position.
-            0 => {
-                admin.client().committed(group, &Queue::new(&*queue.topic, &*queue.broker_name, queue.queue_id)).await?
-            }
-            next => Some(next),
-        };
-        let mut row = json!({
-            "topic": queue.topic, "broker": queue.broker_name, "queue": queue.queue_id,
-            "next": next, "end": at.broker_offset, "lag": next.map(|next| (at.broker_offset - next).max(0)),
-        });
-        match owners.of(queue) {
-            // Nobody.
-            Some([]) => {}
-            holders => row["owner"] = holders.into(),
-        }
-        rows.push(row);
-    }
-    Ok(rows)
 }
 
 /// Each member once, with the brokers that it is connected to.

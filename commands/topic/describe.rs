@@ -4,16 +4,20 @@ use super::{kind, not_made_by_asking};
 use crate::{
     answer::{Answer, Column, column, wide},
     failure::Failure,
+    group::queues,
     reach::Reach,
     watch::Shown,
     when,
 };
-use admin::{Admin, BrokerRef, Error, Where};
+use admin::{Admin, BrokerRef, Error, PerBroker, Where};
+use futures_util::{StreamExt, TryStreamExt, future::try_join_all, stream};
 use protocol::{code::response, topic::perm};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Show a topic: its settings, where its queues begin and end, and who reads it
+/// Show a topic: its settings, where its queues begin and end, and who reads it, how far
+///
+/// Each group that reads it is asked about by itself, and each of its members: that many questions more.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// Its name
@@ -43,7 +47,19 @@ const BROKERS: &[Column] = &[
     wide("FLAG", "system_flag"),
 ];
 
-const GROUPS: &[Column] = &[column("GROUP", "group"), wide("BROKERS", "brokers")];
+const GROUPS: &[Column] = &[column("GROUP", "group"), column("LAG", "lag"), wide("BROKERS", "brokers")];
+
+const POSITIONS: &[Column] = &[
+    column("GROUP", "group"),
+    column("BROKER", "broker"),
+    column("QUEUE", "queue"),
+    column("NEXT", "next"),
+    column("LAG", "lag"),
+    column("OWNER", "owner"),
+];
+
+/// Groups asked about at the same time.
+const AT_ONCE: usize = 16;
 
 /// Prints it.
 ///
@@ -114,7 +130,15 @@ async fn ask(admin: &Admin, topic: &str) -> Result<Answer, Failure> {
             groups.entry(group).or_default().push(&broker.name);
         }
     }
-    let groups = groups.iter().map(|(group, brokers)| json!({ "group": group, "brokers": brokers })).collect();
+    let answering: Vec<&BrokerRef> = readers.answers().map(|(broker, _)| broker).collect();
+    let asked = stream::iter(groups.keys()).map(|group| positions(admin, group, topic, &answering));
+    let positions: Vec<Vec<Value>> = asked.buffered(AT_ONCE).try_collect().await?;
+    let groups = groups.iter().zip(&positions).map(|((group, brokers), positions)| {
+        let lags = positions.iter().map(|position| position["lag"].as_i64());
+        let lag = lags.sum::<Option<i64>>().filter(|_| lacks.is_empty() && !positions.is_empty());
+        json!({ "group": group, "lag": lag, "brokers": brokers })
+    });
+    let groups = groups.collect();
     let messages: i64 = queues.iter().filter_map(|queue| queue["messages"].as_i64()).sum();
     let about = json!({
         "topic": topic,
@@ -125,6 +149,23 @@ async fn ask(admin: &Admin, topic: &str) -> Result<Answer, Failure> {
     let answer = Answer::about(about)
         .with("queues", QUEUES, queues)
         .with("brokers", BROKERS, configs.collect())
-        .with("groups", GROUPS, groups);
+        .with("groups", GROUPS, groups)
+        .with("positions", POSITIONS, positions.into_iter().flatten().collect());
     Ok(answer.lacking(settings.0.len().max(lacks.len()), lacks))
+}
+
+/// How far a group has come in the topic, queue by queue, at the brokers that have answered: others are not asked again.
+async fn positions(admin: &Admin, group: &str, topic: &str, at: &[&BrokerRef]) -> Result<Vec<Value>, Failure> {
+    let asked = at.iter().map(async |broker| {
+        let place = &Where::Broker(broker.addr.clone());
+        tokio::try_join!(admin.consume_stats(group, Some(topic), place), admin.consumers(group, place))
+    });
+    let (mut stats, mut members) = (PerBroker(Vec::new()), PerBroker(Vec::new()));
+    for (told, connected) in try_join_all(asked).await? {
+        stats.0.extend(told.0);
+        members.0.extend(connected.0);
+    }
+    let mut owners = admin.owners(group, &members).await;
+    owners.of.retain(|queue, _| queue.topic == topic);
+    queues::rows(admin, group, &stats, &owners).await
 }

@@ -4,6 +4,7 @@ mod away;
 mod brokers;
 mod clients;
 mod completions;
+mod forms;
 mod groups;
 mod messages;
 mod partly;

@@ -1,6 +1,6 @@
 //! `rmq topic describe` and `update`.
 
-use super::{consumed, failure};
+use super::{consumed, failure, member};
 use crate::cluster::Cluster;
 
 #[test]
@@ -11,6 +11,21 @@ fn a_topic_is_described_with_its_queues_and_its_readers() {
     assert_eq!((&described["messages"], &described["groups"][0]["group"]), (&6.into(), &"g".into()), "{described}");
     assert_eq!(described["queues"].as_array().map(Vec::len), Some(2), "{described}");
     assert_eq!((&described["brokers"][0]["perm"], &described["brokers"][0]["order"]), (&"RW-".into(), &false.into()));
+    let positions = described["positions"].as_array().expect("a list");
+    assert_eq!((positions.len(), &described["groups"][0]["lag"]), (2, &0.into()), "{described}");
+    assert!(
+        positions.iter().all(|at| at["group"] == "g" && at["lag"] == 0 && at.get("owner").is_none()),
+        "{described}"
+    );
+    let member = member(&cluster);
+    let read = cluster.rmq(&["topic", "describe", "orders", "-o", "json"]).ok().json();
+    assert!(read["positions"].as_array().unwrap().iter().all(|at| at["owner"][0].is_string()), "{read}");
+    drop(member);
+    let csv = cluster.rmq(&["topic", "describe", "orders", "-o", "csv"]).ok();
+    let heads: Vec<&str> = csv.stdout.split("\n\n").filter_map(|table| table.lines().next()).collect();
+    let firsts: Vec<&str> = heads.iter().filter_map(|head| head.split(',').next()).collect();
+    assert_eq!(firsts, ["what", "broker", "broker", "group", "group"], "{csv}");
+    assert_eq!(cluster.rmq(&["topic", "describe", "orders", "-o", "name"]).ok().stdout, "orders\n");
     let table = cluster.rmq(&["topic", "describe", "orders"]).ok();
     assert!(table.stdout.contains("LAST STORED") && table.stdout.contains("broker-a"), "{table}");
     let missing = cluster.rmq(&["topic", "describe", "missing", "-o", "json"]).exit(3);
