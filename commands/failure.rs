@@ -240,7 +240,9 @@ impl From<admin::Error> for Failure {
             other => {
                 let mut failure = Self::like(&other, other.to_string());
                 failure.target = match other {
-                    admin::Error::NoCluster { name, .. } | admin::Error::NoBroker { name, .. } => Some(name),
+                    admin::Error::NoCluster { name, .. }
+                    | admin::Error::NoBroker { name, .. }
+                    | admin::Error::NoMaster { name, .. } => Some(name),
                     admin::Error::NoMessage { id, .. } | admin::Error::NotSure { id, .. } => Some(id),
                     admin::Error::NoPosition { queue, .. } => Some(queue),
                     admin::Error::MembersConnected { broker, .. } => Some(broker),

@@ -7,12 +7,16 @@ use crate::{
 use base::Clock;
 use std::{
     io::{IsTerminal, stdin, stdout},
+    path::PathBuf,
+    sync::Arc,
     time::Duration,
 };
 use tui::{
     Look, State,
     live::{self, Ended, Options, Pictures},
 };
+
+mod recordings;
 
 /// Watch a whole cluster on one screen: rates, lags, flush, replication, disks
 #[derive(Debug, clap::Args)]
@@ -23,9 +27,14 @@ Examples:
   rmq top --once                      the same as a table; so it is where there is no terminal
   rmq top -o json | jq .total
   rmq top -n 60 -d 1 -o jsonl         a line a second for a minute
+  rmq top --demo                      look around without a cluster
+  rmq top --record night.rec          keep what is seen; --replay night.rec shows it again
 
 Rates are what happened in between two pictures: --once takes two. What is not known is ? (null in JSON) and never 0; the
-reason stands below (in the field `unknown`). Ends with 6 if a broker did not answer.")]
+reason stands below (in the field `unknown`). Ends with 6 if a broker did not answer.
+
+A recording has every answer that came, so also those of the screens that were looked at. It is JSON, a line each, compressed:
+zcat shows it. Printed are its last pictures. Played, space stops it, + and - change its speed, and r begins again.")]
 pub struct Arguments {
     /// Print one picture and end
     #[arg(long)]
@@ -44,8 +53,23 @@ pub struct Arguments {
     ascii: bool,
     /// Take orders (x, or `:` and what to do): reset offsets, drain brokers, resend dead letters, delete. Each shows what it
     /// would change and is done once the name of what it concerns was typed
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["replay", "demo"])]
     write: bool,
+    /// Write every answer to this file
+    #[arg(long, value_name = "FILE", help_heading = "Recordings")]
+    record: Option<PathBuf>,
+    /// Write over the file if it exists
+    #[arg(long, requires = "record", help_heading = "Recordings")]
+    force: bool,
+    /// Ask all that any screen could ask, as tests/demo/record.sh does
+    #[arg(long, requires = "record", hide = true)]
+    record_all: bool,
+    /// Show what was recorded, without a cluster
+    #[arg(long, value_name = "FILE", conflicts_with = "record", help_heading = "Recordings")]
+    replay: Option<PathBuf>,
+    /// Show a recording that comes along: two masters with slaves, work for them, and trouble
+    #[arg(long, conflicts_with_all = ["record", "replay"], help_heading = "Recordings")]
+    demo: bool,
     #[command(flatten)]
     reach: reach::Reach,
 }
@@ -71,16 +95,31 @@ impl Arguments {
 /// Shows it.
 pub fn run(arguments: Arguments, log_level: Option<log::Level>) -> Result<(), Failure> {
     reach::run(log_level, async move {
-        let Arguments { once, count, every, output, ascii, write, reach } = arguments;
-        let reach = reach.settled().await;
+        let Arguments { once, count, every, output, ascii, write, record, force, record_all, replay, demo, reach } =
+            arguments;
         let mut look = Look::of_environment(|name| std::env::var(name).ok());
         look.ascii |= ascii;
-        let options = Options { names: reach.names(), look, every, write };
         let is_live = !once && count.is_none() && output.is_none() && stdin().is_terminal() && stdout().is_terminal();
-        if !is_live {
-            return print(&reach, options, count.unwrap_or(1), output.unwrap_or(Output::Table)).await;
-        }
-        let ended = live::run(reach.admin()?, Clock::System, options).await;
+        let (count, output) = (count.unwrap_or(1), output.unwrap_or(Output::Table));
+        let recording = match &replay {
+            Some(file) => Some(recordings::read(file)?),
+            None if demo => Some(recordings::demo()?),
+            None => None,
+        };
+        let ended = match recording {
+            Some(recording) if is_live => live::replay(Arc::new(recording), look, demo).await,
+            Some(recording) => return recordings::print(Arc::new(recording), look, count, output),
+            None => {
+                let reach = reach.settled().await;
+                let names = reach.names();
+                let record = record.map(|file| recordings::begin(&file, force, &names, every)).transpose()?;
+                let options = Options { names, look, every, write, record };
+                if !is_live {
+                    return print(&reach, options, count, output, record_all).await;
+                }
+                live::run(reach.admin()?, Clock::System, options).await
+            }
+        };
         match ended.map_err(|error| Failure::new(Kind::Failed, format!("cannot use the terminal: {error}")))? {
             Ended::Quit => Ok(()),
             Ended::Signal(number) => Err(Failure::told(128 + number)),
@@ -89,7 +128,13 @@ pub fn run(arguments: Arguments, log_level: Option<log::Level>) -> Result<(), Fa
 }
 
 /// Prints pictures; fails in the end if the last of them lacks brokers.
-async fn print(reach: &reach::Reach, options: Options, count: u64, output: Output) -> Result<(), Failure> {
+async fn print(
+    reach: &reach::Reach,
+    options: Options,
+    count: u64,
+    output: Output,
+    record_all: bool,
+) -> Result<(), Failure> {
     let every = options.every;
     let mut pictures = Pictures::new(reach.admin()?, Clock::System, options);
     reach.within(async { Ok(pictures.next().await?) }).await?;
@@ -98,15 +143,30 @@ async fn print(reach: &reach::Reach, options: Options, count: u64, output: Outpu
     for at in 0..count {
         ticks.tick().await;
         reach.within(async { Ok(pictures.next().await?) }).await?;
-        let state = pictures.state();
-        match output {
-            Output::Table if at > 0 => output::print(format_args!("\n{}", tables(state)))?,
-            Output::Table => output::print(tables(state))?,
-            Output::Json => output::json(&tui::json(state))?,
-            Output::Jsonl => output::print(tui::json(state))?,
+        if record_all {
+            pictures.survey().await;
         }
+        let state = pictures.state();
+        if let Some(told) = &state.told {
+            eprintln!("{told}");
+        }
+        show(state, output, at == 0)?;
         silent = state.silent();
     }
+    all_answered(&silent)
+}
+
+/// Prints what is known.
+fn show(state: &State, output: Output, is_first: bool) -> Result<(), Failure> {
+    match output {
+        Output::Table if !is_first => output::print(format_args!("\n{}", tables(state))),
+        Output::Table => output::print(tables(state)),
+        Output::Json => output::json(&tui::json(state)),
+        Output::Jsonl => output::print(tui::json(state)),
+    }
+}
+
+fn all_answered(silent: &[String]) -> Result<(), Failure> {
     if silent.is_empty() {
         return Ok(());
     }

@@ -68,6 +68,24 @@ impl Question {
             Self::Messages(_) | Self::Plan(_) | Self::Do(_) => i64::MAX,
         }
     }
+
+    /// The answer of whoever cannot answer.
+    pub fn refused(&self, why: &Unknown) -> Answer {
+        let why = why.clone();
+        match self.clone() {
+            Self::Picture { groups } => Answer::Picture { groups, got: Err(why) },
+            Self::Topics => Answer::Topics(Err(why)),
+            Self::Topic(name) => Answer::Topic(name, Err(why)),
+            Self::Group(name) => Answer::Group(name, Err(why)),
+            Self::Clients => Answer::Clients(Err(why)),
+            Self::Client(group, id) => Answer::Client(group, id, Err(why)),
+            Self::Messages(spot) => Answer::Messages(spot, Err(why)),
+            Self::DeadLetters => Answer::DeadLetters(Err(why)),
+            Self::Health => Answer::Health(Err(why)),
+            Self::Plan(order) => Answer::Planned(order, Err(why)),
+            Self::Do(order) => Answer::Done(order, Err(why)),
+        }
+    }
 }
 
 /// What came of a question.

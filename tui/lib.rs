@@ -3,6 +3,7 @@
 //! [`feed`] asks and hands over pictures → [`State`] is changed by events and says what is to be done → [`screens`] draw it.
 //! They meet in [`live`], and only there are a terminal, signals and time. Reads only; prints nothing outside its screen.
 
+mod demo;
 mod feed;
 mod figures;
 mod history;
@@ -11,19 +12,25 @@ pub mod live;
 mod look;
 mod orders;
 mod pairs;
+mod recording;
+mod replaying;
 mod report;
 mod screens;
 mod sheet;
 mod state;
+mod surveying;
 mod terminal;
 mod words;
 
+pub use demo::demo;
 pub use feed::{
     Answer, ClientDetail, Clients, DeadLetterGroups, Feed, GroupDetail, HealthDetail, Members, MessageAt, Page,
     Question, Spot, Start, TopicDetail,
 };
 pub use look::Look;
 pub use orders::Order;
+pub use recording::{Recorder, Recording, Unreadable};
+pub use replaying::{Playing, Replay};
 pub use report::{json, text};
 pub use screens::draw;
 pub use state::{Effect, Event, State, View};

@@ -1,17 +1,20 @@
 //! Where questions, state and screen meet: one loop. And without a screen: as many pictures as are wanted.
 
 use crate::{
-    feed::{Answer, Feed},
+    feed::{Answer, Feed, Question},
     look::Look,
+    recording::{Recorder, Recording},
+    replaying::Replay,
     screens,
     state::{Effect, Event, State},
+    surveying::Survey,
     terminal::Taken,
 };
 use admin::{Admin, Error};
 use base::Clock;
 use crossterm::event::{Event as Heard, EventStream, KeyEventKind};
 use futures_util::StreamExt;
-use std::{io, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 use tokio::{
     signal::unix::{SignalKind, signal},
     time::{Instant, MissedTickBehavior, interval},
@@ -21,6 +24,8 @@ use tokio::{
 const TICK: Duration = Duration::from_millis(250);
 /// How often ages on the screen are renewed where nothing else happens: they are told in seconds.
 const AGES: Duration = Duration::from_secs(1);
+/// So long the end of a recording is shown that begins again.
+const STAYS: Duration = Duration::from_secs(3);
 
 /// What is shown, and how.
 pub struct Options {
@@ -32,6 +37,8 @@ pub struct Options {
     pub every: Duration,
     /// Whether orders are taken.
     pub write: bool,
+    /// Where every answer is written.
+    pub record: Option<Recorder>,
 }
 
 /// How it ended.
@@ -43,27 +50,77 @@ pub enum Ended {
     Signal(u8),
 }
 
+/// Where answers come from.
+enum Source {
+    Live(Feed, Clock),
+    Recorded(Replay),
+}
+
+impl Source {
+    fn now_ms(&self) -> i64 {
+        match self {
+            Self::Live(_, clock) => clock.now_ms(),
+            Self::Recorded(replay) => replay.now_ms(),
+        }
+    }
+
+    fn ask(&mut self, question: Question) {
+        match self {
+            Self::Live(feed, _) => feed.ask(question),
+            Self::Recorded(replay) => replay.ask(&question),
+        }
+    }
+
+    /// The next answer, and when it came, ms.
+    async fn answer(&mut self) -> (Answer, i64) {
+        match self {
+            Self::Live(feed, clock) => {
+                let answer = feed.answer().await;
+                (answer, clock.now_ms())
+            }
+            Self::Recorded(replay) => replay.answer().await,
+        }
+    }
+}
+
 /// Shows the cluster until somebody ends it. The terminal is given back in any case.
 ///
 /// # Errors
 /// If the terminal cannot be used.
 pub async fn run(admin: Admin, clock: Clock, options: Options) -> io::Result<Ended> {
+    let Options { names, look, every, write, record } = options;
+    let mut state = State::new(names, look, every, (0, 0), clock.now_ms());
+    state.write = write;
+    show(Source::Live(Feed::new(admin, clock.clone()), clock), state, record, false).await
+}
+
+/// Shows a recording until somebody ends it; at its end it stays, or begins again.
+///
+/// # Errors
+/// If the terminal cannot be used.
+pub async fn replay(recording: Arc<Recording>, look: Look, again: bool) -> io::Result<Ended> {
+    let mut state = State::replaying(&recording, look, (0, 0));
+    state.told = recording.broken_off().map(|line| format!("the recording breaks off after line {line}"));
+    show(Source::Recorded(Replay::of(recording)), state, None, again).await
+}
+
+async fn show(mut source: Source, mut state: State, mut record: Option<Recorder>, again: bool) -> io::Result<Ended> {
     let (mut end, mut hangup) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut taken = Taken::take()?;
     let size = taken.terminal.size()?;
+    state.update(Event::Resize(size.width, size.height));
     let mut keys = EventStream::new();
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut feed = Feed::new(admin, clock.clone());
-    let Options { names, look, every, write } = options;
-    let mut state = State::new(names, look, every, (size.width, size.height), clock.now_ms());
-    state.write = write;
     let mut drawn = None;
     loop {
         let event = tokio::select! {
-            _ = ticks.tick() => Event::Tick(clock.now_ms()),
-            answer = feed.answer() => Event::Answer(answer, clock.now_ms()),
+            _ = ticks.tick() => Event::Tick(source.now_ms()),
+            (answer, at_ms) = source.answer() => {
+                state.told = keep(&mut record, &answer, at_ms).or(state.told.take());
+                Event::Answer(answer, at_ms)
+            }
             heard = keys.next() => match heard {
                 Some(Ok(Heard::Key(key))) if key.kind != KeyEventKind::Release => Event::Key(key),
                 Some(Ok(Heard::Resize(columns, rows))) => Event::Resize(columns, rows),
@@ -77,10 +134,25 @@ pub async fn run(admin: Admin, clock: Clock, options: Options) -> io::Result<End
             _ = hangup.recv() => return Ok(Ended::Signal(1)),
         };
         let is_tick = matches!(event, Event::Tick(_));
-        for effect in state.update(event) {
+        let mut effects = state.update(event);
+        if let (Source::Recorded(replay), Some(playing)) = (&mut source, state.playing) {
+            // What was asked for just now may be of long ago.
+            effects.extend(state.update(Event::Tick(replay.now_ms())));
+            replay.go(if state.paused { 0.0 } else { playing.speed });
+            if again && replay.over_for().is_some_and(|over| over >= STAYS) {
+                effects.push(Effect::Restart);
+            }
+        }
+        while let Some(effect) = effects.pop() {
             match effect {
-                Effect::Ask(question) => feed.ask(question),
+                Effect::Ask(question) => source.ask(question),
                 Effect::Suspend => taken.suspend()?,
+                Effect::Restart => {
+                    if let Source::Recorded(replay) = &mut source {
+                        replay.restart();
+                        effects.extend(state.update(Event::Restarted(replay.now_ms())));
+                    }
+                }
                 Effect::Quit => return Ok(Ended::Quit),
             }
         }
@@ -91,19 +163,28 @@ pub async fn run(admin: Admin, clock: Clock, options: Options) -> io::Result<End
     }
 }
 
+/// Writes an answer down; what there is to tell if that fails, after which nothing is.
+fn keep(record: &mut Option<Recorder>, answer: &Answer, at_ms: i64) -> Option<String> {
+    let error = record.as_mut()?.write(answer, at_ms).err()?;
+    *record = None;
+    Some(format!("recording has ended, it cannot be written: {error}"))
+}
+
 /// Pictures without a screen.
 pub struct Pictures {
     admin: Admin,
     clock: Clock,
     state: State,
+    record: Option<Recorder>,
+    survey: Survey,
 }
 
 impl Pictures {
     /// Asks nothing yet.
     pub fn new(admin: Admin, clock: Clock, options: Options) -> Self {
-        let Options { names, look, every, .. } = options;
+        let Options { names, look, every, record, .. } = options;
         let state = State::new(names, look, every, (0, 0), clock.now_ms());
-        Self { admin, clock, state }
+        Self { admin, clock, state, record, survey: Survey::default() }
     }
 
     /// Takes one. The first has no rates.
@@ -113,13 +194,64 @@ impl Pictures {
     pub async fn next(&mut self) -> Result<(), Error> {
         let picture = self.admin.snapshot(&self.clock, true).await?;
         let answer = Answer::Picture { groups: true, got: Ok(Box::new(picture)) };
+        let at_ms = self.clock.now_ms();
+        let trouble = keep(&mut self.record, &answer, at_ms);
         // An answer has no effects.
-        self.state.update(Event::Answer(answer, self.clock.now_ms()));
+        self.state.update(Event::Answer(answer, at_ms));
+        self.state.told = trouble;
         Ok(())
+    }
+
+    /// Asks whatever a screen could ask that was not asked for a while, to be recorded.
+    pub async fn survey(&mut self) {
+        if let Some((picture, _)) = &self.state.picture {
+            self.survey.learn(&Answer::Picture { groups: true, got: Ok(Box::new(picture.clone())) });
+        }
+        let mut feed = Feed::new(self.admin.clone(), self.clock.clone());
+        let questions = self.survey.due(self.clock.now_ms());
+        let count = questions.len();
+        questions.into_iter().for_each(|question| feed.ask(question));
+        for _ in 0..count {
+            let answer = feed.answer().await;
+            self.survey.learn(&answer);
+            let trouble = keep(&mut self.record, &answer, self.clock.now_ms());
+            self.state.told = self.state.told.take().or(trouble);
+        }
     }
 
     /// What the pictures so far say.
     pub fn state(&self) -> &State {
         &self.state
+    }
+}
+
+/// Pictures of a recording, without a screen.
+pub struct Recorded {
+    replay: Replay,
+    state: State,
+    /// So many pictures are not wanted.
+    skip: usize,
+}
+
+impl Recorded {
+    /// The last `count` of them; fewer if it has fewer.
+    pub fn last(recording: Arc<Recording>, look: Look, count: usize) -> Self {
+        let state = State::replaying(&recording, look, (0, 0));
+        let skip = recording.pictures().saturating_sub(count);
+        Self { replay: Replay::of(recording), state, skip }
+    }
+
+    /// What was known with the next of them.
+    pub fn advance(&mut self) -> Option<&State> {
+        while let Some((answer, at_ms)) = self.replay.due(i64::MAX) {
+            let is_picture = matches!(answer, Answer::Picture { got: Ok(_), .. });
+            self.state.update(Event::Answer(answer, at_ms));
+            match self.skip.checked_sub(1) {
+                Some(left) if is_picture => self.skip = left,
+                None if is_picture => return Some(&self.state),
+                _ => {}
+            }
+        }
+        None
     }
 }

@@ -4,6 +4,7 @@ use crate::{
     figures,
     keys::BINDINGS,
     look::Tone,
+    replaying::Playing,
     sheet::{self, Sheet, padded},
     state::{PromptKind, State, View},
 };
@@ -78,6 +79,18 @@ pub fn draw(state: &State, frame: &mut Frame<'_>) {
     }
 }
 
+/// Where a recording is.
+fn played(playing: Playing, state: &State) -> String {
+    let (at, all) = (state.now_ms - playing.from_ms, playing.to_ms - playing.from_ms);
+    let place = format!("{} of {}", figures::span(at), figures::span(all));
+    let speed = if playing.speed == 1.0 { String::new() } else { format!(" x{}", playing.speed) };
+    match (state.paused, at >= all) {
+        (_, true) => format!("END of the recording, {}", figures::span(all)),
+        (true, false) => format!("recording PAUSED at {place}{speed}"),
+        (false, false) => format!("recording, {place}{speed}"),
+    }
+}
+
 fn row(area: Rect, at: u16) -> Rect {
     Rect { y: area.y + at, height: 1, ..area }
 }
@@ -133,7 +146,11 @@ impl Canvas<'_> {
         }
         let every = state.every.as_millis();
         let every = if every < 1000 { format!("{every}ms") } else { figures::span(every as i64) };
-        right.push_str(&if state.paused { ", PAUSED ".to_owned() } else { format!(", every {every} ") });
+        right.push_str(&match state.playing {
+            Some(playing) => format!(", {} ", played(playing, state)),
+            None if state.paused => ", PAUSED ".to_owned(),
+            None => format!(", every {every} "),
+        });
         let at = area.right().saturating_sub(sheet::wide(&right) as u16);
         let way: Vec<String> = state.places().iter().map(|place| place.view.name()).collect();
         let left = Rect { width: at.saturating_sub(area.x + 1), ..area };

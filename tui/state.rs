@@ -6,6 +6,8 @@ use crate::{
     keys::{self, Action},
     look::Look,
     orders::Order,
+    recording::Recording,
+    replaying::Playing,
     screens,
     sheet::Sheet,
 };
@@ -41,6 +43,8 @@ pub enum Event {
     Resize(u16, u16),
     /// A question was answered at that time, ms.
     Answer(Answer, i64),
+    /// The recording began again, at that time, ms.
+    Restarted(i64),
 }
 
 /// What is to be done.
@@ -50,6 +54,8 @@ pub enum Effect {
     Ask(Question),
     /// Give the terminal back until the shell goes on with us.
     Suspend,
+    /// Play the recording from its beginning.
+    Restart,
     /// End.
     Quit,
 }
@@ -106,7 +112,12 @@ impl<T> Heard<T> {
     fn hear(&mut self, got: Known<T>, now_ms: i64) {
         match got {
             Ok(got) => {
-                self.before = self.last.replace((got, now_ms));
+                // A recording gives an answer again to whoever comes back to it.
+                let again = self.last.as_ref().is_some_and(|(_, at)| *at == now_ms);
+                let before = self.last.replace((got, now_ms));
+                if !again {
+                    self.before = before;
+                }
                 self.trouble = None;
             }
             Err(why) => self.trouble = Some(why),
@@ -129,6 +140,8 @@ pub struct State {
     pub every: Duration,
     /// Whether nothing is asked.
     pub paused: bool,
+    /// The recording that is shown, if it is one.
+    pub playing: Option<Playing>,
     /// The last picture, with the rates since the one before.
     pub picture: Option<(Snapshot, Option<Rates>)>,
     /// The groups of the last picture that has them, with the rates since the one before.
@@ -191,6 +204,7 @@ impl State {
             now_ms,
             every,
             paused: false,
+            playing: None,
             picture: None,
             groups: None,
             groups_before: None,
@@ -219,6 +233,21 @@ impl State {
             groups_took: 0,
             rows: OnceLock::new(),
         }
+    }
+
+    /// What a recording shows. Nothing is known yet.
+    pub fn replaying(recording: &Recording, look: Look, size: (u16, u16)) -> Self {
+        let playing = Playing::of(recording);
+        let fresh = Self::new(recording.names(), look, recording.every(), size, playing.from_ms);
+        Self { playing: Some(playing), ..fresh }
+    }
+
+    /// Forgets what it heard, and stays where it is.
+    fn begin_again(&mut self, now_ms: i64) -> Vec<Effect> {
+        let fresh = Self::new(std::mem::take(&mut self.names), self.look, self.every, self.size, now_ms);
+        let (places, prompt) = (std::mem::take(&mut self.places), self.prompt.take());
+        *self = Self { places, prompt, paused: self.paused, playing: self.playing, ..fresh };
+        self.arrive()
     }
 
     /// Where one is.
@@ -321,6 +350,7 @@ impl State {
                 self.hear(answer);
                 Vec::new()
             }
+            Event::Restarted(now_ms) => self.begin_again(now_ms),
             Event::Key(key) => self.press(key),
         }
     }

@@ -22,8 +22,12 @@ impl State {
         match action {
             Action::Quit => return vec![Effect::Quit],
             Action::Suspend => return vec![Effect::Suspend],
+            Action::Refresh if self.playing.is_some() => return vec![Effect::Restart],
             Action::Refresh => return self.ask(true),
             Action::Pause => self.paused = !self.paused,
+            Action::Faster | Action::Slower if self.playing.is_some() => {
+                self.playing.iter_mut().for_each(|playing| playing.turn(action == Action::Faster));
+            }
             Action::Faster => self.pace(|pace, every| pace < every, true),
             Action::Slower => self.pace(|pace, every| pace > every, false),
             Action::Help => return self.go(View::Help),
@@ -127,7 +131,7 @@ impl State {
     }
 
     /// Asks at once for what is shown now.
-    fn arrive(&mut self) -> Vec<Effect> {
+    pub(super) fn arrive(&mut self) -> Vec<Effect> {
         match self.place().view.clone() {
             View::Topic(name) => self.topic.be_of(&name),
             View::Group(name) => self.group.be_of(&name),
@@ -136,6 +140,7 @@ impl State {
             View::Help | View::Message(_) | View::Charts => return Vec::new(),
             _ => {}
         }
-        if self.paused { Vec::new() } else { self.ask(true) }
+        // Of a recording that is stopped, the screens can be looked at still.
+        if self.paused && self.playing.is_none() { Vec::new() } else { self.ask(true) }
     }
 }

@@ -53,7 +53,8 @@ fn live() -> i32 {
         let config = ClientConfig { request_timeout: Duration::from_millis(500), ..ClientConfig::new(NOWHERE) };
         let admin = Admin::on(&Client::start(config).expect("that is an address"));
         let look = Look { colour: true, ..Look::default() };
-        let options = Options { names: NOWHERE.to_owned(), look, every: Duration::from_millis(250), write: false };
+        let options =
+            Options { names: NOWHERE.to_owned(), look, every: Duration::from_millis(250), write: false, record: None };
         live::run(admin, Clock::System, options).await.expect("it is a terminal")
     });
     match ended {
