@@ -13,9 +13,9 @@ use admin::{
 
 /// Groups are asked for with each so-manieth picture where they are not the main thing: that question is the heavy one.
 const GROUPS_EVERY: u32 = 5;
-/// Groups rest so many times as long as it took to know them, so that brokers spend at most a tenth of their time on that;
-/// but not longer than this, ms.
-const GROUPS_REST: (i64, i64) = (10, 10_000);
+/// Groups rest so many times as long as it took to know them, so that brokers spend at most a twentieth of their time on
+/// it; but not longer than this, ms.
+const GROUPS_REST: (i64, i64) = (20, 10_000);
 /// A broker that is gone is shown for so long, ms.
 const GONE_SHOWN_MS: i64 = 15 * 60 * 1000;
 

@@ -221,8 +221,8 @@ fn groups_that_take_long_are_asked_for_less_often_but_at_once_if_somebody_wants_
     let asked = |effects: &[Effect]| asks(effects).first().cloned();
     let (with, without) = (Question::Picture { groups: true }, Question::Picture { groups: false });
     assert_eq!(asked(&press(&mut state, KeyCode::Char('3'))), Some(with.clone()));
-    // 300 ms.
-    state.update(Event::Answer(picture(&["a"]), BEGIN + 300));
+    // 150 ms.
+    state.update(Event::Answer(picture(&["a"]), BEGIN + 150));
     for (second, expected) in [(1, &without), (2, &without), (3, &with)] {
         assert_eq!(asked(&state.update(Event::Tick(BEGIN + second * 1000))).as_ref(), Some(expected), "{second}");
         let got = Err(Unknown::because("away"));
