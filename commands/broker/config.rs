@@ -142,17 +142,26 @@ async fn set(arguments: Set) -> Result<(), Failure> {
         let (mut rows, mut lacks) = (Vec::new(), Vec::new());
         for (broker, outcome) in brokers.iter().zip(join_all(set).await) {
             match outcome {
-                Ok(changed) => rows.extend(changed),
+                Ok((changed, ignored)) => {
+                    rows.extend(changed);
+                    lacks.extend(ignored.map(|failure| (broker.to_string(), failure)));
+                }
                 Err(failure) => lacks.push((broker.to_string(), failure)),
             }
         }
-        Ok(Answer::within(about).with("changes", CHANGES, rows).named_by("key").lacking(brokers.len(), lacks))
+        let any = !rows.is_empty();
+        let answer = Answer::within(about).with("changes", CHANGES, rows).named_by("key").lacking(brokers.len(), lacks);
+        Ok(if any { answer.even_so() } else { answer })
     });
     answer.await?.print(style)
 }
 
 /// Sets them at one broker; each as the broker tells it before and after.
-async fn set_at(admin: &Admin, broker: &BrokerRef, changes: &[(String, String)]) -> Result<Vec<Value>, Failure> {
+async fn set_at(
+    admin: &Admin,
+    broker: &BrokerRef,
+    changes: &[(String, String)],
+) -> Result<(Vec<Value>, Option<Failure>), Failure> {
     let before = admin.settings(&broker.addr).await?;
     changes.iter().try_for_each(|(key, _)| known(&before, key, &broker.name))?;
     admin.change_settings(&broker.addr, changes).await?;
@@ -161,7 +170,23 @@ async fn set_at(admin: &Admin, broker: &BrokerRef, changes: &[(String, String)])
         let value = |settings: &BrokerSettings| Some(settings.values.get(key).cloned());
         places::change(broker, key, value(&before), value(&after))
     };
-    Ok(changes.iter().map(|(key, _)| row(key)).collect())
+    // Apache RocketMQ takes what it cannot read for done, and leaves the setting as it was.
+    let ignored = changes.iter().filter(|(key, value)| {
+        let (before, after) = (before.values.get(key), after.values.get(key));
+        before == after && after.is_none_or(|after| !means_the_same(after, value))
+    });
+    let ignored: Vec<String> = ignored.map(|(key, value)| format!("{key}={value}")).collect();
+    let failure = (!ignored.is_empty()).then(|| {
+        let told = format!("it said yes to {} and did not change it", ignored.join(", "));
+        Failure::new(Kind::Failed, told).target(ignored.join(", "))
+    });
+    Ok((changes.iter().map(|(key, _)| row(key)).collect(), failure))
+}
+
+/// Whether a broker shows as `shown` what was given as `given`: numbers and truth values in a form of its own.
+fn means_the_same(shown: &str, given: &str) -> bool {
+    let number = |text: &str| text.trim().parse::<f64>().ok();
+    shown.eq_ignore_ascii_case(given.trim()) || number(shown).is_some_and(|shown| number(given) == Some(shown))
 }
 
 /// That there is such a setting.
