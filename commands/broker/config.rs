@@ -29,7 +29,7 @@ enum What {
 /// Show settings
 #[derive(Debug, clap::Args)]
 struct Get {
-    /// The broker's name, which means its master, NAME:ID for a slave, or its address
+    /// The broker's name, which means its master, or its address
     broker: String,
     /// Only these
     #[arg(value_name = "KEY")]
@@ -52,7 +52,7 @@ Examples:
   rmq broker config set 10.0.0.7:10911 brokerPermission=4
   rmq broker config set --cluster DefaultCluster fileReservedTime=48     exit code 6 if only some brokers took it")]
 struct Set {
-    /// The broker's name, which means its master, NAME:ID for a slave, or its address; and what to change
+    /// The broker's name, which means its master, or its address; and what to change
     #[arg(value_name = "BROKER KEY=VALUE", required = true)]
     words: Vec<String>,
     /// Instead of a broker: every master of this cluster
@@ -149,12 +149,14 @@ async fn set(arguments: Set) -> Result<(), Failure> {
                 Err(failure) => lacks.push((broker.to_string(), failure)),
             }
         }
-        Ok(Answer::within(about).with("changes", CHANGES, rows).named_by("key").lacking(brokers.len(), lacks).even_so())
+        let any = !rows.is_empty();
+        let answer = Answer::within(about).with("changes", CHANGES, rows).named_by("key").lacking(brokers.len(), lacks);
+        Ok(if any { answer.even_so() } else { answer })
     });
     answer.await?.print(style)
 }
 
-/// Sets them at one broker; each as the broker tells it before and after, and the first that it ignored.
+/// Sets them at one broker; each as the broker tells it before and after.
 async fn set_at(
     admin: &Admin,
     broker: &BrokerRef,
@@ -169,15 +171,16 @@ async fn set_at(
         places::change(broker, key, value(&before), value(&after))
     };
     // Apache RocketMQ takes what it cannot read for done, and leaves the setting as it was.
-    let ignored = changes.iter().find(|(key, value)| {
+    let ignored = changes.iter().filter(|(key, value)| {
         let (before, after) = (before.values.get(key), after.values.get(key));
         before == after && after.is_none_or(|after| !means_the_same(after, value))
     });
-    let ignored = ignored.map(|(key, value)| {
-        let told = format!("broker {} said yes to {key}={value} and did not change it", broker.name);
-        Failure::new(Kind::Failed, told).target(key)
+    let ignored: Vec<String> = ignored.map(|(key, value)| format!("{key}={value}")).collect();
+    let failure = (!ignored.is_empty()).then(|| {
+        let told = format!("it said yes to {} and did not change it", ignored.join(", "));
+        Failure::new(Kind::Failed, told).target(ignored.join(", "))
     });
-    Ok((changes.iter().map(|(key, _)| row(key)).collect(), ignored))
+    Ok((changes.iter().map(|(key, _)| row(key)).collect(), failure))
 }
 
 /// Whether a broker shows as `shown` what was given as `given`: numbers and truth values in a form of its own.
