@@ -5,6 +5,7 @@
 
 mod admin;
 mod brokers;
+mod browse;
 mod connected;
 mod dead_letters;
 mod error;
@@ -18,9 +19,11 @@ pub mod rates;
 mod reset;
 pub mod snapshot;
 mod topics;
+mod trace;
 
 pub use admin::Admin;
 pub use brokers::BrokerSettings;
+pub use browse::{BODY_KEPT, Browsed, Mark, Start, StoredMessage, Stretch};
 pub use connected::{ClientKind, ConnectedClient};
 pub use dead_letters::{DeadLetterQueue, DeadLetters, NotAgain, first_topic, message_to_resend};
 pub use error::Error;
@@ -30,3 +33,4 @@ pub use positions::{GroupPosition, QueueRange};
 pub use reset::{Reset, Target};
 pub use snapshot::Snapshot;
 pub use topics::{Deleted, Where};
+pub use trace::{Step, Trace, TraceRecord};
