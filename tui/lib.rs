@@ -3,12 +3,14 @@
 //! [`feed`] asks and hands over pictures → [`State`] is changed by events and says what is to be done → [`screens`] draw it.
 //! They meet in [`live`], and only there are a terminal, signals and time. Reads only; prints nothing outside its screen.
 
+mod body;
 mod feed;
 mod figures;
 mod history;
 mod keys;
 pub mod live;
 mod look;
+mod moment;
 mod pairs;
 mod report;
 mod screens;
@@ -18,8 +20,8 @@ mod terminal;
 mod words;
 
 pub use feed::{
-    Answer, ClientDetail, Clients, DeadLetterGroups, GroupDetail, HealthDetail, Members, MessageAt, Page, Question,
-    Spot, Start, TopicDetail,
+    Answer, ClientDetail, Clients, DeadLetterGroup, DeadLetterGroups, GroupDetail, HealthDetail, Members, MessageAt,
+    Page, Question, Spot, Start, TopicDetail,
 };
 pub use look::Look;
 pub use report::{json, text};

@@ -42,6 +42,10 @@ impl State {
                     None => self.told = Some("this row has no messages to look at".to_owned()),
                 }
             }
+            Action::Newer => return self.turn(true),
+            Action::Older => return self.turn(false),
+            Action::Body => self.turn_body(),
+            Action::Trace => return self.ask_trace(),
             Action::Filter => self.prompt = Some(Prompt::new(PromptKind::Filter, &self.place().filter)),
             Action::Jump => self.prompt = Some(Prompt::new(PromptKind::Jump, "")),
             Action::Open => {
@@ -93,11 +97,12 @@ impl State {
         self.place_mut().sort = Some((at, largest_first));
     }
 
-    /// Which row is chosen; the first if the one that was is gone.
+    /// Which row is chosen; the first (of the newest messages the last) if the one that was is gone.
     pub fn chosen_in(&self, sheet: &Sheet) -> Option<usize> {
         let chosen = self.place().chosen.as_ref();
         let at = chosen.and_then(|key| sheet.rows.iter().position(|row| row.key == *key));
-        (!sheet.rows.is_empty()).then(|| at.unwrap_or(0))
+        let first = if self.begins_below() { sheet.rows.len().saturating_sub(1) } else { 0 };
+        (!sheet.rows.is_empty()).then(|| at.unwrap_or(first))
     }
 
     fn walk(&mut self, action: Action) {
@@ -126,13 +131,19 @@ impl State {
     }
 
     /// Asks at once for what is shown now.
-    fn arrive(&mut self) -> Vec<Effect> {
+    pub(super) fn arrive(&mut self) -> Vec<Effect> {
         match self.place().view.clone() {
             View::Topic(name) => self.topic.be_of(&name),
             View::Group(name) => self.group.be_of(&name),
             View::Client(group, id) => self.client.be_of(&member(&group, &id)),
             View::Messages(spot) => self.messages.be_of(&spot.key()),
-            View::Help | View::Message(_) | View::Charts => return Vec::new(),
+            View::Message(at) => {
+                self.keep(&at);
+                if self.message.last.is_some() {
+                    return Vec::new();
+                }
+            }
+            View::Help | View::Charts => return Vec::new(),
             _ => {}
         }
         if self.paused { Vec::new() } else { self.ask(true) }

@@ -157,9 +157,14 @@ pub(super) async fn merge(
                 page.is_short = true;
                 break;
             }
-            let lacking = lanes.iter_mut().filter(|lane| lane.must_read(direction));
-            let reads = stream::iter(lacking.map(|lane| lane.read(consumer, all, direction)));
-            bytes += reads.buffer_unordered(AT_ONCE).fold(0, |sum, came| async move { sum + came }).await;
+            let mut reads = Vec::new();
+            for lane in &mut lanes {
+                if lane.must_read(direction) {
+                    reads.push(lane.read(consumer, all, direction));
+                }
+            }
+            let reads = stream::iter(reads).buffer_unordered(AT_ONCE);
+            bytes += reads.fold(0, |sum, came| async move { sum + came }).await;
         }
         let filled = lanes.iter_mut().filter(|lane| !lane.read.is_empty());
         let next = match direction {
