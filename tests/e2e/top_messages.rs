@@ -9,6 +9,8 @@ fn a_message_is_found_from_its_topic_and_shown_with_its_properties_and_its_trace
     let produce = ["produce", "orders", "-m", body, "-k", "order-42", "--tag", "paid", "-H", "shop=berlin", "--trace"];
     cluster.rmq(&produce).ok();
     let mut top = Top::of(&cluster);
+    // Before that the terminal is not ours yet, and Enter another key.
+    top.shows(&["broker-a:0", "master"]);
     top.press("2/orders\r");
     top.shows(&["orders ", "normal"]);
     top.press("m");

@@ -23,7 +23,7 @@ pub fn all(state: &State) -> Sheet {
     // They are asked for every 10 s.
     let age_ms = state.now_ms - at_ms;
     let stale = stale(if age_ms < 12_000 { 0 } else { age_ms }, heard.trouble.as_ref(), &[]);
-    let title = lang.fill("dead letters of {} groups{}", &[&known.groups.len(), &stale]);
+    let title = lang.fill("groups with dead letters: {}{}", &[&known.groups.len(), &stale]);
     let mut sheet = Sheet::new(title, &columns, lang.word("no group has a topic of dead letters"));
     for group in &known.groups {
         let topic = dlq_topic(&group.group);

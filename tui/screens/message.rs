@@ -159,7 +159,7 @@ fn trace(lines: &mut Lines<'_>, message: &StoredMessage) {
             let none = lang.word("nobody told anything of it: only clients that trace do");
             let told = match trace.records.len() {
                 0 => none.to_owned(),
-                many => lang.fill("{} records", &[&many]),
+                many => lang.fill("records: {}", &[&many]),
             };
             lines.head("TRACE", &format!("{told}{more}{missing}"));
             for record in &trace.records {

@@ -54,7 +54,7 @@ pub fn all(state: &State, spot: &Spot) -> Sheet {
     let note = page.missing.first().map(|(from, why)| format!("! without {from}: {why}"));
     for message in &page.messages {
         let at = MessageAt::of(message);
-        let property = |name| message.property(name).map_or_else(Cell::none, |value| text(value));
+        let property = |name| message.property(name).map_or_else(Cell::none, text);
         let mut cells = vec![
             text(&format!("{}/{}", message.broker, message.queue)),
             Cell::number(message.offset as f64, |_| message.offset.to_string()),
