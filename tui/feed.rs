@@ -3,7 +3,7 @@
 
 use crate::orders::{self, Order};
 use admin::{
-    Admin, Snapshot,
+    Admin, Snapshot, Trace,
     snapshot::{Known, Unknown},
 };
 use base::Clock;
@@ -18,7 +18,7 @@ mod messages;
 mod topic;
 
 pub use clients::{ClientDetail, Clients};
-pub use dead_letters::DeadLetterGroups;
+pub use dead_letters::{DeadLetterGroup, DeadLetterGroups};
 pub use group::{GroupDetail, Members};
 pub use health::HealthDetail;
 pub use messages::{MessageAt, Page, Spot, Start};
@@ -44,6 +44,8 @@ pub enum Question {
     Client(String, String),
     /// Messages from a place on: a question to the broker of each queue.
     Messages(Spot),
+    /// What was told of a message with that id: one question to a broker of each name.
+    Trace(String),
     /// Which groups have dead letters: a few questions for each group that had some.
     DeadLetters,
     /// What no picture tells and alerts rest on.
@@ -65,7 +67,7 @@ impl Question {
             // What is stored does not change; new messages are wanted where one looks at the end.
             Self::Messages(spot) if spot.start == Start::End => 0,
             // An order is given once.
-            Self::Messages(_) | Self::Plan(_) | Self::Do(_) => i64::MAX,
+            Self::Messages(_) | Self::Trace(_) | Self::Plan(_) | Self::Do(_) => i64::MAX,
         }
     }
 
@@ -80,6 +82,7 @@ impl Question {
             Self::Clients => Answer::Clients(Err(why)),
             Self::Client(group, id) => Answer::Client(group, id, Err(why)),
             Self::Messages(spot) => Answer::Messages(spot, Err(why)),
+            Self::Trace(id) => Answer::Trace(id, Err(why)),
             Self::DeadLetters => Answer::DeadLetters(Err(why)),
             Self::Health => Answer::Health(Err(why)),
             Self::Plan(order) => Answer::Planned(order, Err(why)),
@@ -110,6 +113,8 @@ pub enum Answer {
     Client(String, String, Known<ClientDetail>),
     /// To [`Question::Messages`].
     Messages(Spot, Known<Page>),
+    /// To [`Question::Trace`].
+    Trace(String, Known<Trace>),
     /// To [`Question::DeadLetters`].
     DeadLetters(Known<DeadLetterGroups>),
     /// To [`Question::Health`].
@@ -131,6 +136,7 @@ impl Answer {
             Self::Clients(_) => Question::Clients,
             Self::Client(group, id, _) => Question::Client(group.clone(), id.clone()),
             Self::Messages(spot, _) => Question::Messages(spot.clone()),
+            Self::Trace(id, _) => Question::Trace(id.clone()),
             Self::DeadLetters(_) => Question::DeadLetters,
             Self::Health(_) => Question::Health,
             Self::Planned(order, _) => Question::Plan(order.clone()),
@@ -178,6 +184,10 @@ impl Feed {
                 Question::Messages(spot) => {
                     let got = messages::ask(&admin, &spot).await;
                     Answer::Messages(spot, got)
+                }
+                Question::Trace(id) => {
+                    let got = messages::ask_trace(&admin, &id).await;
+                    Answer::Trace(id, got)
                 }
                 Question::DeadLetters => Answer::DeadLetters(dead_letters::ask(&admin).await),
                 Question::Health => Answer::Health(health::ask(&admin).await),

@@ -39,6 +39,14 @@ pub enum Action {
     Messages,
     /// Give an order about the row.
     Order,
+    /// The page of newer messages.
+    Newer,
+    /// The page of older messages.
+    Older,
+    /// The body in another form.
+    Body,
+    /// What was told of a message.
+    Trace,
     /// Take a filter.
     Filter,
     /// Take the name of a screen.
@@ -133,6 +141,10 @@ pub const BINDINGS: &[Binding] = &[
     binding(&[key('e')], "e", Action::Charts, "the totals of the last quarter of an hour", None),
     binding(&[key('m')], "m", Action::Messages, "the messages of the topic or queue", None),
     binding(&[key('x')], "x", Action::Order, "reset, drain, resend, delete: with --write", None),
+    binding(&[key('n')], "n", Action::Newer, "the next page of messages; :at and :end go to a place", None),
+    binding(&[key('p')], "p", Action::Older, "the page of messages before", None),
+    binding(&[key('b')], "b", Action::Body, "the body of a message as text, JSON or bytes", None),
+    binding(&[key('t')], "t", Action::Trace, "who sent and who consumed a message", None),
     binding(&[key('/')], "/", Action::Filter, "only rows with a word; !word: only those without", Some("filter")),
     binding(&[key(':')], ":", Action::Jump, "go to a screen by its name; Tab completes", Some("go to")),
     binding(&[key('s'), key('>')], "s", Action::SortNext, "sort by the next column; also >", Some("sort")),

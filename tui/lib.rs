@@ -3,6 +3,7 @@
 //! [`feed`] asks and hands over pictures → [`State`] is changed by events and says what is to be done → [`screens`] draw it.
 //! They meet in [`live`], and only there are a terminal, signals and time. Reads only; prints nothing outside its screen.
 
+mod body;
 mod demo;
 mod feed;
 mod figures;
@@ -10,6 +11,7 @@ mod history;
 mod keys;
 pub mod live;
 mod look;
+mod moment;
 mod orders;
 mod pairs;
 mod recording;
@@ -24,8 +26,8 @@ mod words;
 
 pub use demo::demo;
 pub use feed::{
-    Answer, ClientDetail, Clients, DeadLetterGroups, Feed, GroupDetail, HealthDetail, Members, MessageAt, Page,
-    Question, Spot, Start, TopicDetail,
+    Answer, ClientDetail, Clients, DeadLetterGroup, DeadLetterGroups, Feed, GroupDetail, HealthDetail, Members,
+    MessageAt, Page, Question, Spot, Start, TopicDetail,
 };
 pub use look::Look;
 pub use orders::Order;

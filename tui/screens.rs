@@ -23,6 +23,7 @@ mod cluster;
 mod dead_letters;
 mod groups;
 mod help;
+mod message;
 mod messages;
 mod topics;
 
@@ -43,7 +44,7 @@ pub fn sheet(state: &State, view: &View) -> Sheet {
         View::Clients => clients::all(state),
         View::Client(group, id) => clients::one(state, group, id),
         View::Messages(spot) => messages::all(state, spot),
-        View::Message(at) => messages::one(state, at),
+        View::Message(at) => message::one(state, at),
         View::DeadLetters => dead_letters::all(state),
         View::Alerts => alerts::all(state),
         View::Charts => charts::list(state),

@@ -1,6 +1,7 @@
 //! What `rmq top` knows and shows: changed only by [`State::update`], which asks nothing and draws nothing.
 
 use crate::{
+    body::Form,
     feed::{Answer, ClientDetail, Clients, DeadLetterGroups, GroupDetail, HealthDetail, Page, Question, TopicDetail},
     history::History,
     keys::{self, Action},
@@ -12,7 +13,7 @@ use crate::{
     sheet::Sheet,
 };
 use admin::{
-    BrokerRef, Snapshot,
+    BrokerRef, Snapshot, StoredMessage, Trace,
     rates::{BrokerRates, GroupRates, Rates},
     snapshot::{AllGroups, Known, Total, Unknown},
 };
@@ -25,6 +26,7 @@ use std::{
 
 mod acting;
 mod asking;
+mod browsing;
 mod ordering;
 mod prompt;
 mod view;
@@ -168,6 +170,12 @@ pub struct State {
     pub client: Heard<ClientDetail>,
     /// The messages that are shown.
     pub messages: Heard<Page>,
+    /// The message that is shown.
+    pub message: Heard<StoredMessage>,
+    /// What was told of it.
+    pub trace: Heard<Trace>,
+    /// How bodies are shown; `None`: as suits them.
+    pub body_form: Option<Form>,
     /// Groups with dead letters.
     pub dead_letters: Heard<DeadLetterGroups>,
     /// What alerts rest on beyond the picture.
@@ -218,6 +226,9 @@ impl State {
             clients: Heard::of(""),
             client: Heard::of(""),
             messages: Heard::of(""),
+            message: Heard::of(""),
+            trace: Heard::of(""),
+            body_form: None,
             dead_letters: Heard::of(""),
             health: Heard::of(""),
             places: vec![Place::at(View::Cluster)],

@@ -15,7 +15,7 @@ use protocol::{
 };
 
 /// Who brokers think asks: the group of Apache's own tools, which every broker knows.
-const TOOLS: &str = "TOOLS_CONSUMER";
+pub(crate) const TOOLS: &str = "TOOLS_CONSUMER";
 /// Groups asked about at the same time.
 const AT_ONCE: usize = 16;
 /// Most queues of a topic on one broker that are believed.

@@ -6,6 +6,7 @@
 mod admin;
 mod broker_info;
 mod brokers;
+mod browse;
 mod connected;
 mod dead_letters;
 mod error;
@@ -22,10 +23,12 @@ mod reset;
 mod set_group;
 pub mod snapshot;
 mod topics;
+mod trace;
 mod writable;
 
 pub use admin::Admin;
 pub use brokers::BrokerSettings;
+pub use browse::{BODY_KEPT, Browsed, Mark, Start, StoredMessage, Stretch};
 pub use connected::{ClientKind, ConnectedClient};
 pub use dead_letters::{DeadLetterQueue, DeadLetters, NotAgain, first_topic, message_to_resend};
 pub use error::Error;
@@ -38,3 +41,4 @@ pub use reset::{Done, Reset, Target};
 pub use set_group::{GROUP_SETTINGS, GroupSet, GroupSettings};
 pub use snapshot::Snapshot;
 pub use topics::{Deleted, Where};
+pub use trace::{Step, Trace, TraceRecord};

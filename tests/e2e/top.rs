@@ -42,7 +42,7 @@ fn without_a_terminal_it_prints_and_what_is_not_known_is_null_with_the_reason() 
 }
 
 /// `rmq top` in a terminal.
-struct Top {
+pub struct Top {
     child: Box<dyn Child + Send + Sync>,
     _master: Box<dyn MasterPty + Send>,
     keys: Box<dyn Write + Send>,
@@ -51,7 +51,7 @@ struct Top {
 }
 
 impl Top {
-    fn of(cluster: &Cluster) -> Self {
+    pub fn of(cluster: &Cluster) -> Self {
         Self::with(cluster, &[])
     }
 
@@ -79,13 +79,13 @@ impl Top {
         Self { child, _master: pair.master, keys, drawn, screen: vt100::Parser::new(rows, cols, 0) }
     }
 
-    fn press(&mut self, keys: &str) {
+    pub fn press(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).expect("it runs");
     }
 
     /// Reads until a line has all of `words`.
     #[track_caller]
-    fn shows(&mut self, words: &[&str]) {
+    pub fn shows(&mut self, words: &[&str]) {
         let has = |line: &str| words.iter().all(|word| line.contains(word));
         let deadline = Instant::now() + PATIENCE;
         while !self.screen.screen().contents().lines().any(has) {
@@ -94,6 +94,14 @@ impl Top {
                 Err(_) => panic!("no line has {words:?}:\n{}", self.screen.screen().contents()),
             }
         }
+    }
+}
+
+impl Top {
+    /// It has been told to end, and does.
+    #[track_caller]
+    pub fn ends(&mut self) {
+        assert_eq!(self.child.wait().expect("it was started here").exit_code(), 0);
     }
 }
 

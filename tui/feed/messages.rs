@@ -1,22 +1,16 @@
-//! Messages of a queue, or of all queues of a topic, from a place on.
+//! Messages of a queue, or of all queues of a topic, from a place on; and what was told of one of them.
 
 use admin::{
-    Admin,
+    Admin, Error, StoredMessage, Trace,
     snapshot::{Known, Unknown},
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Where one begins to look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Start {
-    /// The newest.
-    End,
-    /// At an index of the queue, or of each queue.
-    Offset(i64),
-    /// What was stored from that time on, ms.
-    Time(i64),
-}
+pub use admin::{Browsed as Page, Start};
+
+/// Messages of a page.
+const PAGE: usize = 50;
 
 /// Where messages are looked at.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -59,16 +53,36 @@ pub struct MessageAt {
     pub offset: i64,
 }
 
+impl MessageAt {
+    /// Where that one lies.
+    pub fn of(message: &StoredMessage) -> Self {
+        let StoredMessage { topic, broker, queue, offset, .. } = message;
+        Self { topic: topic.clone(), broker: broker.clone(), queue: *queue, offset: *offset }
+    }
+
+    /// The page that begins with it.
+    pub fn spot(&self) -> Spot {
+        let queue = Some((self.broker.clone(), self.queue));
+        Spot { topic: self.topic.clone(), queue, start: Start::Offset(self.offset) }
+    }
+}
+
 impl fmt::Display for MessageAt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}/{} {}", self.topic, self.broker, self.queue, self.offset)
     }
 }
 
-/// Messages.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Page {}
+pub(super) async fn ask(admin: &Admin, spot: &Spot) -> Known<Page> {
+    let queue = spot.queue.as_ref().map(|(broker, queue)| (broker.as_str(), *queue));
+    admin.browse(&spot.topic, queue, &spot.start, PAGE).await.map_err(|error| Unknown::from(&error))
+}
 
-pub(super) async fn ask(_admin: &Admin, _spot: &Spot) -> Known<Page> {
-    Err(Unknown::because("it is not asked yet"))
+pub(super) async fn ask_trace(admin: &Admin, id: &str) -> Known<Trace> {
+    admin.trace(id).await.map_err(|error| match &error {
+        Error::Client(_) if error.is_not_found() => {
+            Unknown::because("there is no topic RMQ_SYS_TRACE_TOPIC: no broker has traceTopicEnable=true")
+        }
+        other => Unknown::from(other),
+    })
 }

@@ -47,6 +47,10 @@ impl State {
                 }
             }
             Action::Order => self.order_for_row(),
+            Action::Newer => return self.turn(true),
+            Action::Older => return self.turn(false),
+            Action::Body => self.turn_body(),
+            Action::Trace => return self.ask_trace(),
             Action::Filter => self.prompt = Some(Prompt::new(PromptKind::Filter, &self.place().filter)),
             Action::Jump => self.prompt = Some(Prompt::new(PromptKind::Jump, "")),
             Action::Open => {
@@ -98,11 +102,12 @@ impl State {
         self.place_mut().sort = Some((at, largest_first));
     }
 
-    /// Which row is chosen; the first if the one that was is gone.
+    /// Which row is chosen; the first (of the newest messages the last) if the one that was is gone.
     pub fn chosen_in(&self, sheet: &Sheet) -> Option<usize> {
         let chosen = self.place().chosen.as_ref();
         let at = chosen.and_then(|key| sheet.rows.iter().position(|row| row.key == *key));
-        (!sheet.rows.is_empty()).then(|| at.unwrap_or(0))
+        let first = if self.begins_below() { sheet.rows.len().saturating_sub(1) } else { 0 };
+        (!sheet.rows.is_empty()).then(|| at.unwrap_or(first))
     }
 
     fn walk(&mut self, action: Action) {
@@ -137,7 +142,13 @@ impl State {
             View::Group(name) => self.group.be_of(&name),
             View::Client(group, id) => self.client.be_of(&member(&group, &id)),
             View::Messages(spot) => self.messages.be_of(&spot.key()),
-            View::Help | View::Message(_) | View::Charts => return Vec::new(),
+            View::Message(at) => {
+                self.keep(&at);
+                if self.message.last.is_some() {
+                    return Vec::new();
+                }
+            }
+            View::Help | View::Charts => return Vec::new(),
             _ => {}
         }
         // Of a recording that is stopped, the screens can be looked at still.

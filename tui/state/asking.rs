@@ -48,9 +48,10 @@ impl State {
             View::Clients => Some(Question::Clients),
             View::Client(group, id) => Some(Question::Client(group.clone(), id.clone())),
             View::Messages(spot) => Some(Question::Messages(spot.clone())),
+            View::Message(at) => self.message_question(at, at_once),
             View::DeadLetters => Some(Question::DeadLetters),
             View::Alerts => Some(Question::Health),
-            View::Cluster | View::Groups | View::Broker(..) | View::Message(_) | View::Charts | View::Help => None,
+            View::Cluster | View::Groups | View::Broker(..) | View::Charts | View::Help => None,
         };
         wanted.extend(shown.filter(|question| at_once || !self.rests(question)));
         wanted.retain(|question| self.waiting.insert(question.clone()));
@@ -83,13 +84,21 @@ impl State {
             Answer::Group(name, got) if self.group.is_of(&name) => self.group.hear(got, now_ms),
             Answer::Clients(got) => self.clients.hear(got, now_ms),
             Answer::Client(group, id, got) if self.client.is_of(&member(&group, &id)) => self.client.hear(got, now_ms),
-            Answer::Messages(spot, got) if self.messages.is_of(&spot.key()) => self.messages.hear(got, now_ms),
+            Answer::Messages(spot, got) if self.messages.is_of(&spot.key()) => {
+                self.messages.hear(got, now_ms);
+                if let View::Message(at) = self.place().view.clone()
+                    && self.message.last.is_none()
+                {
+                    self.keep(&at);
+                }
+            }
+            Answer::Trace(id, got) if self.trace.is_of(&id) => self.trace.hear(got, now_ms),
             Answer::DeadLetters(got) => self.dead_letters.hear(got, now_ms),
             Answer::Health(got) => self.health.hear(got, now_ms),
             Answer::Planned(order, got) => self.planned(order, got),
             Answer::Done(order, got) => self.done(&order, got),
             // Of what is not shown any more.
-            Answer::Topic(..) | Answer::Group(..) | Answer::Client(..) | Answer::Messages(..) => {}
+            Answer::Topic(..) | Answer::Group(..) | Answer::Client(..) | Answer::Messages(..) | Answer::Trace(..) => {}
         }
     }
 

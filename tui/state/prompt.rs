@@ -1,6 +1,7 @@
 //! What is typed at the bottom: a filter, or the name of a screen.
 
 use super::{Effect, State, View, view::NAMES};
+use crate::feed::{Spot, Start};
 use crate::orders::{Order, WORDS};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
@@ -31,7 +32,7 @@ impl Prompt {
 }
 
 /// Words that a name follows.
-const WITH_NAME: [&str; 3] = ["broker", "group", "topic"];
+const WITH_NAME: [&str; 5] = ["at", "broker", "group", "messages", "topic"];
 
 impl State {
     pub(super) fn type_in(&mut self, key: KeyEvent) -> Vec<Effect> {
@@ -78,7 +79,8 @@ impl State {
         Vec::new()
     }
 
-    /// Goes where the text says: `topics`, `to`, `topic NAME`, `group NAME`, `broker NAME [ID]`, `q`.
+    /// Goes where the text says: `topics`, `to`, `topic NAME`, `group NAME`, `broker NAME [ID]`, `messages TOPIC`, `q`;
+    /// messages from a place on: `at OFFSET`, `at -10m`, `at 10:30`, `end`.
     pub(super) fn jump(&mut self, text: &str) -> Vec<Effect> {
         if text.is_empty() {
             return Vec::new();
@@ -90,6 +92,11 @@ impl State {
             return self.order(order);
         }
         let target = match text.split_once(' ').map(|(word, name)| (word, name.trim())) {
+            Some(("at", place)) => return self.look_at(place),
+            Some(("messages", name)) => {
+                Some(View::Messages(Spot { topic: name.to_owned(), queue: None, start: Start::End }))
+            }
+            None if text == "end" => return self.look_from(Start::End),
             Some(("topic", name)) => Some(View::Topic(name.to_owned())),
             Some(("group", name)) => Some(View::Group(name.to_owned())),
             Some(("broker", name)) => self.broker_named(name),
@@ -100,7 +107,9 @@ impl State {
             Some(view) => self.go(view),
             None => {
                 let names = NAMES.map(|(name, _)| name).join(", ");
-                self.told = Some(format!("no screen {text:?}: {names}, topic NAME, group NAME, broker NAME [ID]"));
+                self.told = Some(format!(
+                    "no screen {text:?}: {names}, topic NAME, group NAME, broker NAME [ID], messages TOPIC, at PLACE, end"
+                ));
                 Vec::new()
             }
         }
@@ -125,8 +134,8 @@ impl State {
                 all.extend(WITH_NAME.map(|word| format!("{word} ")));
                 all.extend(WORDS.iter().filter(|_| self.write).map(|word| format!("{word} ")));
             }
-            Some(("topic", _)) => {
-                all.extend(self.topics.last.iter().flat_map(|(names, _)| names).map(|name| format!("topic {name}")));
+            Some((word @ ("topic" | "messages"), _)) => {
+                all.extend(self.topics.last.iter().flat_map(|(names, _)| names).map(|name| format!("{word} {name}")));
             }
             Some((word @ ("group" | "reset" | "resend" | "delete-group"), _)) => {
                 let groups = self.groups.iter().flat_map(|(groups, _)| groups.groups().known.keys());

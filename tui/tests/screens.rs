@@ -1,5 +1,7 @@
 //! Every screen at every width, held against the files in `tests/screens/`. `RMQ_TEST_REWRITE=1` writes them anew.
 
+#[path = "world/messages.rs"]
+mod messages;
 mod world;
 
 use crossterm::event::KeyCode;
@@ -9,7 +11,7 @@ use tui::{Look, State};
 use world::{ALL, answer, key, press, seen};
 
 /// What stands on the screen, a line each, without blanks at the end.
-fn drawn(state: &State) -> String {
+pub fn drawn(state: &State) -> String {
     let (columns, rows) = state.size;
     let mut terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
     terminal.draw(|frame| tui::draw(state, frame)).unwrap();
@@ -41,7 +43,7 @@ fn hold(name: &str, state: &State) {
 }
 
 /// At 60, 80 and 120 columns.
-fn hold_at_every_width(name: &str, reach: impl Fn(&mut State)) {
+pub fn hold_at_every_width(name: &str, reach: impl Fn(&mut State)) {
     for size in [(60, 20), (80, 24), (120, 30)] {
         let mut state = seen(ALL, size);
         reach(&mut state);
