@@ -3,13 +3,16 @@
 //! [`feed`] asks and hands over pictures → [`State`] is changed by events and says what is to be done → [`screens`] draw it.
 //! They meet in [`live`], and only there are a terminal, signals and time. Reads only; prints nothing outside its screen.
 
+mod deeds;
 mod feed;
 mod figures;
+mod filter;
 mod history;
 mod keys;
 pub mod live;
 mod look;
 mod pairs;
+mod remembered;
 mod report;
 mod screens;
 mod sheet;
@@ -21,7 +24,8 @@ pub use feed::{
     Answer, ClientDetail, Clients, DeadLetterGroups, Feed, GroupDetail, HealthDetail, Members, MessageAt, Page,
     Question, Spot, Start, TopicDetail,
 };
-pub use look::Look;
+pub use look::{Look, Theme};
+pub use remembered::{Memory, Remembered};
 pub use report::{json, text};
 pub use screens::draw;
 pub use state::{Effect, Event, State, View};

@@ -1,8 +1,10 @@
 //! Where questions, state and screen meet: one loop. And without a screen: as many pictures as are wanted.
 
 use crate::{
+    deeds::Deeds,
     feed::{Answer, Feed},
     look::Look,
+    remembered::Memory,
     screens,
     state::{Effect, Event, State},
     terminal::Taken,
@@ -11,6 +13,7 @@ use admin::{Admin, Error};
 use base::Clock;
 use crossterm::event::{Event as Heard, EventStream, KeyEventKind};
 use futures_util::StreamExt;
+use rustix::process::Signal;
 use std::{io, time::Duration};
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -28,6 +31,10 @@ pub struct Options {
     pub look: Look,
     /// How often it is asked.
     pub every: Duration,
+    /// Whether the mouse is used.
+    pub mouse: bool,
+    /// Where choices are remembered, and what is to be told of it.
+    pub memory: Option<(Memory, Option<String>)>,
 }
 
 /// How it ended.
@@ -46,35 +53,45 @@ pub enum Ended {
 pub async fn run(admin: Admin, clock: Clock, options: Options) -> io::Result<Ended> {
     let (mut end, mut hangup) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut stop = signal(SignalKind::from_raw(Signal::TSTP.as_raw()))?;
     let mut taken = Taken::take()?;
     let size = taken.terminal.size()?;
     let mut keys = EventStream::new();
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut feed = Feed::new(admin, clock.clone());
-    let Options { names, look, every } = options;
+    let Options { names, look, every, mouse, memory } = options;
     let mut state = State::new(names, look, every, (size.width, size.height), clock.now_ms());
+    let mut deeds = Deeds::new(memory, &mut state);
+    if mouse {
+        taken.take_mouse()?;
+    }
     loop {
         let event = tokio::select! {
             _ = ticks.tick() => Event::Tick(clock.now_ms()),
             answer = feed.answer() => Event::Answer(answer, clock.now_ms()),
             heard = keys.next() => match heard {
                 Some(Ok(Heard::Key(key))) if key.kind != KeyEventKind::Release => Event::Key(key),
+                Some(Ok(Heard::Mouse(event))) => Event::Mouse(event),
                 Some(Ok(Heard::Resize(columns, rows))) => Event::Resize(columns, rows),
                 Some(Ok(_)) => continue,
                 // The terminal is gone.
                 Some(Err(error)) => return Err(error),
-                None => return Ok(Ended::Signal(1)),
+                None => return Ok(deeds.end(&state, Ended::Signal(1))),
             },
-            _ = interrupt.recv() => return Ok(Ended::Quit),
-            _ = end.recv() => return Ok(Ended::Signal(15)),
-            _ = hangup.recv() => return Ok(Ended::Signal(1)),
+            _ = stop.recv() => {
+                taken.stop()?;
+                Event::Tick(clock.now_ms())
+            }
+            _ = interrupt.recv() => return Ok(deeds.end(&state, Ended::Quit)),
+            _ = end.recv() => return Ok(deeds.end(&state, Ended::Signal(15))),
+            _ = hangup.recv() => return Ok(deeds.end(&state, Ended::Signal(1))),
         };
         for effect in state.update(event) {
             match effect {
                 Effect::Ask(question) => feed.ask(question),
-                Effect::Suspend => taken.suspend()?,
-                Effect::Quit => return Ok(Ended::Quit),
+                Effect::Quit => return Ok(deeds.end(&state, Ended::Quit)),
+                effect => deeds.carry_out(effect, &mut state, &mut taken)?,
             }
         }
         taken.terminal.draw(|frame| screens::draw(&state, frame))?;
@@ -91,7 +108,7 @@ pub struct Pictures {
 impl Pictures {
     /// Asks nothing yet.
     pub fn new(admin: Admin, clock: Clock, options: Options) -> Self {
-        let Options { names, look, every } = options;
+        let Options { names, look, every, .. } = options;
         let state = State::new(names, look, every, (0, 0), clock.now_ms());
         Self { admin, clock, state }
     }
