@@ -247,7 +247,7 @@ fn clicks_are_heard_and_what_is_copied_goes_to_the_clipboard_of_the_terminal() {
     terminal.shows("show this help");
     // The third row: left button, column 5, line 6, and let go.
     terminal.press("\x1b[<0;5;6M\x1b[<0;5;6m");
-    terminal.shows(">Enter");
+    terminal.shows("> Enter");
     terminal.press("c");
     terminal.shows("programs do so: Enter");
     assert!(terminal.raw.contains("\x1b]52;c;RW50ZXI=\x07"), "base64 of Enter");
