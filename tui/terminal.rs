@@ -15,6 +15,7 @@ use std::{
         Once,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 /// Whether it is ours now: giving it back twice would move the shell's cursor.
@@ -23,6 +24,8 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 static MOUSE: AtomicBool = AtomicBool::new(false);
 /// Clicks and the wheel are told, but not each move (xterm's 1000), in numbers of any size (1006).
 const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
+/// So long it may take until a signal has stopped all threads; where no shell waits, it goes on after that.
+const STOPS_WITHIN: Duration = Duration::from_millis(100);
 /// No longer.
 const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1000l";
 
@@ -84,6 +87,8 @@ impl Taken {
         give_back();
         // SIGTSTP is ours, so another one stops us: of those that the system drops where no shell waits to go on with us.
         kill_process(getpid(), Signal::TTIN)?;
+        // Another thread may be the one that gets it: the terminal must not be taken again before all are stopped.
+        std::thread::sleep(STOPS_WITHIN);
         begin()?;
         // All is drawn anew. `clear` would ask the terminal where the cursor is, and wait for an answer.
         self.terminal = Terminal::new(CrosstermBackend::new(stdout()))?;
