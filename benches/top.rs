@@ -147,7 +147,7 @@ fn in_process(names: &str, screens: &[Screen]) {
         let admin = Admin::on(&Client::start(ClientConfig::new(names)).expect("that is an address"));
         let mut feed = Feed::new(admin.clone(), Clock::System);
         for (name, keys, _) in screens {
-            let look = Look { colour: true, ..Look::default() };
+            let look = Look { theme: tui::Theme::Sixteen, ..Look::default() };
             // Due with each tick.
             let mut state = State::new(names, look, Duration::from_millis(1), SIZE, Clock::System.now_ms());
             let viewport = Viewport::Fixed(Rect::new(0, 0, SIZE.0, SIZE.1));

@@ -5,6 +5,7 @@ use crate::{
     log, output, reach, table, when,
 };
 use base::Clock;
+use etcetera::BaseStrategy;
 use std::{
     io::{IsTerminal, stdin, stdout},
     path::PathBuf,
@@ -12,7 +13,7 @@ use std::{
     time::Duration,
 };
 use tui::{
-    Look, State,
+    Lang, Look, Memory, Remembered, State, Theme,
     live::{self, Ended, Options, Pictures},
 };
 
@@ -43,14 +44,24 @@ pub struct Arguments {
     #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
     /// How often to ask
-    #[arg(short = 'd', long, value_name = "TIME", default_value = "1s", value_parser = when::duration)]
-    every: Duration,
+    /// [default: 1s, or as it was chosen the last time with + and -]
+    #[arg(short = 'd', long, value_name = "TIME", value_parser = when::duration)]
+    every: Option<Duration>,
     /// How to print
     #[arg(short, long, value_enum)]
     output: Option<Output>,
     /// No characters beyond ASCII [default: if the locale is not UTF-8]
     #[arg(long)]
     ascii: bool,
+    /// The colours [default: what was chosen the last time with T; else what the terminal can, none with NO_COLOR]
+    #[arg(long, value_enum)]
+    theme: Option<Colours>,
+    /// The language of headings and help [default: that of the locale]
+    #[arg(long, value_enum)]
+    lang: Option<Language>,
+    /// Leave the mouse to the terminal, to select text
+    #[arg(long)]
+    no_mouse: bool,
     /// Take orders (x, or `:` and what to do): reset offsets, drain brokers, resend dead letters, delete. Each shows what it
     /// would change and is done once the name of what it concerns was typed
     #[arg(long, conflicts_with_all = ["replay", "demo"])]
@@ -85,6 +96,49 @@ pub enum Output {
     Jsonl,
 }
 
+/// Colours for a background.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Colours {
+    /// For a dark background, of 256 colours.
+    Dark,
+    /// For a light background, of 256 colours.
+    Light,
+    /// The 16 that any terminal has, as it has them.
+    #[value(name = "16")]
+    Sixteen,
+    /// None.
+    Mono,
+}
+
+impl From<Colours> for Theme {
+    fn from(colours: Colours) -> Self {
+        match colours {
+            Colours::Dark => Self::Dark,
+            Colours::Light => Self::Light,
+            Colours::Sixteen => Self::Sixteen,
+            Colours::Mono => Self::Mono,
+        }
+    }
+}
+
+/// A language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Language {
+    /// English.
+    En,
+    /// Simplified Chinese.
+    Zh,
+}
+
+impl From<Language> for Lang {
+    fn from(language: Language) -> Self {
+        match language {
+            Language::En => Self::English,
+            Language::Zh => Self::Chinese,
+        }
+    }
+}
+
 impl Arguments {
     /// Whether it was asked to print JSON.
     pub fn prints_json(&self) -> bool {
@@ -95,11 +149,38 @@ impl Arguments {
 /// Shows it.
 pub fn run(arguments: Arguments, log_level: Option<log::Level>) -> Result<(), Failure> {
     reach::run(log_level, async move {
-        let Arguments { once, count, every, output, ascii, write, record, force, record_all, replay, demo, reach } =
-            arguments;
+        let Arguments {
+            once,
+            count,
+            every,
+            output,
+            ascii,
+            theme,
+            lang,
+            no_mouse,
+            write,
+            record,
+            force,
+            record_all,
+            replay,
+            demo,
+            reach,
+        } = arguments;
         let mut look = Look::of_environment(|name| std::env::var(name).ok());
         look.ascii |= ascii;
+        look.lang = lang.map_or(look.lang, Lang::from);
         let is_live = !once && count.is_none() && output.is_none() && stdin().is_terminal() && stdout().is_terminal();
+        // What is printed, and a recording, depend on nothing that was chosen at another time.
+        let is_recorded = replay.is_some() || demo;
+        let memory = memory().filter(|_| is_live && !is_recorded).map(Memory::of);
+        let Remembered { theme: last, every_ms, .. } =
+            memory.as_ref().map(|(memory, _)| memory.kept()).unwrap_or_default();
+        let every = every.or(every_ms.map(Duration::from_millis)).unwrap_or(Duration::from_secs(1));
+        look.theme = match (theme, last) {
+            (Some(theme), _) => theme.into(),
+            (None, Some(last)) if look.theme != Theme::Mono => last,
+            (None, _) => look.theme,
+        };
         let (count, output) = (count.unwrap_or(1), output.unwrap_or(Output::Table));
         let recording = match &replay {
             Some(file) => Some(recordings::read(file)?),
@@ -107,13 +188,13 @@ pub fn run(arguments: Arguments, log_level: Option<log::Level>) -> Result<(), Fa
             None => None,
         };
         let ended = match recording {
-            Some(recording) if is_live => live::replay(Arc::new(recording), look, demo).await,
+            Some(recording) if is_live => live::replay(Arc::new(recording), look, !no_mouse, demo).await,
             Some(recording) => return recordings::print(Arc::new(recording), look, count, output),
             None => {
                 let reach = reach.settled().await;
                 let names = reach.names();
                 let record = record.map(|file| recordings::begin(&file, force, &names, every)).transpose()?;
-                let options = Options { names, look, every, write, record };
+                let options = Options { names, look, every, write, record, mouse: !no_mouse, memory };
                 if !is_live {
                     return print(&reach, options, count, output, record_all).await;
                 }
@@ -125,6 +206,12 @@ pub fn run(arguments: Arguments, log_level: Option<log::Level>) -> Result<(), Fa
             Ended::Signal(number) => Err(Failure::told(128 + number)),
         }
     })
+}
+
+/// Where choices are remembered: `rmq/top.json` in `$XDG_STATE_HOME`, or `~/.local/state`.
+fn memory() -> Option<PathBuf> {
+    let place = etcetera::base_strategy::Xdg::new().ok()?;
+    Some(place.state_dir().unwrap_or_else(|| place.data_dir()).join("rmq/top.json"))
 }
 
 /// Prints pictures; fails in the end if the last of them lacks brokers.

@@ -57,6 +57,20 @@ pub enum Action {
     SortBefore,
     /// Turn the order round.
     Reverse,
+    /// The screen before, however one came from there.
+    Before,
+    /// The screen after that again.
+    After,
+    /// Which columns are shown.
+    Columns,
+    /// Take the name of the row along.
+    Copy,
+    /// Keep the rows in a file.
+    Save,
+    /// The next theme.
+    Theme,
+    /// Let the screen stand still while it is asked on.
+    Freeze,
     /// Stop and go on.
     Pause,
     /// Ask more often.
@@ -77,6 +91,17 @@ impl Action {
     /// Whether it only goes from row to row.
     pub fn walks(self) -> bool {
         matches!(self, Self::Up | Self::Down | Self::PageUp | Self::PageDown | Self::First | Self::Last)
+    }
+
+    /// Whether it needs nothing but what is on the screen.
+    pub fn stays(self) -> bool {
+        use Action::{
+            Copy, Down, Filter, First, Last, PageDown, PageUp, Quit, Reverse, Save, SortBefore, SortNext, Suspend,
+            Theme, Up,
+        };
+        let walks = matches!(self, Up | Down | PageUp | PageDown | First | Last);
+        let sorts = matches!(self, SortNext | SortBefore | Reverse | Filter);
+        walks || sorts || matches!(self, Copy | Save | Theme | Quit | Suspend)
     }
 }
 
@@ -138,18 +163,37 @@ pub const BINDINGS: &[Binding] = &[
     binding(&[key('4')], "4", Action::Clients, "who is connected", None),
     binding(&[key('5')], "5", Action::DeadLetters, "dead letters", None),
     binding(&[key('6')], "6", Action::Alerts, "what is wrong, and what mends it", None),
-    binding(&[key('e')], "e", Action::Charts, "the totals of the last quarter of an hour", None),
+    binding(&[key('e')], "e", Action::Charts, "charts of the last quarter of an hour: the row's and the totals", None),
     binding(&[key('m')], "m", Action::Messages, "the messages of the topic or queue", None),
     binding(&[key('x')], "x", Action::Order, "reset, drain, resend, delete: with --write", None),
     binding(&[key('n')], "n", Action::Newer, "the next page of messages; :at and :end go to a place", None),
     binding(&[key('p')], "p", Action::Older, "the page of messages before", None),
     binding(&[key('b')], "b", Action::Body, "the body of a message as text, JSON or bytes", None),
     binding(&[key('t')], "t", Action::Trace, "who sent and who consumed a message", None),
-    binding(&[key('/')], "/", Action::Filter, "only rows with a word; !word: only those without", Some("filter")),
-    binding(&[key(':')], ":", Action::Jump, "go to a screen by its name; Tab completes", Some("go to")),
+    binding(
+        &[key('/')],
+        "/",
+        Action::Filter,
+        "only rows that a regular expression fits; !: the others",
+        Some("filter"),
+    ),
+    binding(
+        &[key(':')],
+        ":",
+        Action::Jump,
+        "go to a screen by its name; Tab completes, Up: earlier ones",
+        Some("go to"),
+    ),
     binding(&[key('s'), key('>')], "s", Action::SortNext, "sort by the next column; also >", Some("sort")),
     binding(&[key('S'), key('<')], "S", Action::SortBefore, "sort by the column before; also <", None),
     binding(&[key('R')], "R", Action::Reverse, "turn the order round", None),
+    binding(&[key('[')], "[", Action::Before, "the screen before", None),
+    binding(&[key(']')], "]", Action::After, "the screen after that again", None),
+    binding(&[key('w')], "w", Action::Columns, "choose the columns of this screen: space shows and hides", None),
+    binding(&[key('c')], "c", Action::Copy, "copy the first cell of the row", None),
+    binding(&[ctrl('s')], "Ctrl-S", Action::Save, "keep the rows in a file, in the current folder", None),
+    binding(&[key('T')], "T", Action::Theme, "the next theme: dark, light, 16, mono", None),
+    binding(&[key('f')], "f", Action::Freeze, "let the screen stand still while it is asked on, and go on", None),
     binding(&[key(' ')], "space", Action::Pause, "stop asking, and go on; also a recording", Some("pause")),
     binding(&[key('+'), key('=')], "+", Action::Faster, "ask more often; a recording goes faster", None),
     binding(&[key('-')], "-", Action::Slower, "ask less often; a recording goes slower", None),
@@ -192,6 +236,6 @@ mod tests {
         let event = KeyEvent::new(KeyCode::Char('G'), KeyModifiers::SHIFT);
         assert_eq!(action(&event), Some(Action::Last));
         assert_eq!(action(&KeyEvent::new(KeyCode::Char('c'), CTRL)), Some(Action::Quit));
-        assert_eq!(action(&KeyEvent::new(KeyCode::Char('c'), NO)), None);
+        assert_eq!(action(&KeyEvent::new(KeyCode::Char('c'), NO)), Some(Action::Copy));
     }
 }

@@ -4,9 +4,11 @@
 //! They meet in [`live`], and only there are a terminal, signals and time. Reads only; prints nothing outside its screen.
 
 mod body;
+mod deeds;
 mod demo;
 mod feed;
 mod figures;
+mod filter;
 mod history;
 mod keys;
 pub mod live;
@@ -15,6 +17,7 @@ mod moment;
 mod orders;
 mod pairs;
 mod recording;
+mod remembered;
 mod replaying;
 mod report;
 mod screens;
@@ -29,9 +32,10 @@ pub use feed::{
     Answer, ClientDetail, Clients, DeadLetterGroup, DeadLetterGroups, Feed, GroupDetail, HealthDetail, Members,
     MessageAt, Page, Question, Spot, Start, TopicDetail,
 };
-pub use look::Look;
+pub use look::{Look, Theme};
 pub use orders::Order;
 pub use recording::{Recorder, Recording, Unreadable};
+pub use remembered::{Memory, Remembered};
 pub use replaying::{Playing, Replay};
 pub use report::{json, text};
 pub use screens::draw;

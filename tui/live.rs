@@ -1,9 +1,11 @@
 //! Where questions, state and screen meet: one loop. And without a screen: as many pictures as are wanted.
 
 use crate::{
+    deeds::Deeds,
     feed::{Answer, Feed, Question},
     look::Look,
     recording::{Recorder, Recording},
+    remembered::Memory,
     replaying::Replay,
     screens,
     state::{Effect, Event, State},
@@ -14,6 +16,7 @@ use admin::{Admin, Error};
 use base::Clock;
 use crossterm::event::{Event as Heard, EventStream, KeyEventKind};
 use futures_util::StreamExt;
+use rustix::process::Signal;
 use std::{io, sync::Arc, time::Duration};
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -39,6 +42,10 @@ pub struct Options {
     pub write: bool,
     /// Where every answer is written.
     pub record: Option<Recorder>,
+    /// Whether the mouse is used.
+    pub mouse: bool,
+    /// Where choices are remembered, and what is to be told of it.
+    pub memory: Option<(Memory, Option<String>)>,
 }
 
 /// How it ended.
@@ -88,25 +95,40 @@ impl Source {
 /// # Errors
 /// If the terminal cannot be used.
 pub async fn run(admin: Admin, clock: Clock, options: Options) -> io::Result<Ended> {
-    let Options { names, look, every, write, record } = options;
+    let Options { names, look, every, write, record, mouse, memory } = options;
     let mut state = State::new(names, look, every, (0, 0), clock.now_ms());
     state.write = write;
-    show(Source::Live(Feed::new(admin, clock.clone()), clock), state, record, false).await
+    let source = Source::Live(Feed::new(admin, clock.clone()), clock);
+    show(source, state, Manner { record, mouse, memory, again: false }).await
 }
 
 /// Shows a recording until somebody ends it; at its end it stays, or begins again.
 ///
 /// # Errors
 /// If the terminal cannot be used.
-pub async fn replay(recording: Arc<Recording>, look: Look, again: bool) -> io::Result<Ended> {
+pub async fn replay(recording: Arc<Recording>, look: Look, mouse: bool, again: bool) -> io::Result<Ended> {
     let mut state = State::replaying(&recording, look, (0, 0));
     state.told = recording.broken_off().map(|line| format!("the recording breaks off after line {line}"));
-    show(Source::Recorded(Replay::of(recording)), state, None, again).await
+    show(Source::Recorded(Replay::of(recording)), state, Manner { record: None, mouse, memory: None, again }).await
 }
 
-async fn show(mut source: Source, mut state: State, mut record: Option<Recorder>, again: bool) -> io::Result<Ended> {
+/// How a source is shown.
+struct Manner {
+    /// Where every answer is written.
+    record: Option<Recorder>,
+    /// Whether the mouse is used.
+    mouse: bool,
+    /// Where choices are remembered, and what is to be told of it.
+    memory: Option<(Memory, Option<String>)>,
+    /// Whether a recording begins again at its end.
+    again: bool,
+}
+
+async fn show(mut source: Source, mut state: State, manner: Manner) -> io::Result<Ended> {
+    let Manner { mut record, mouse, memory, again } = manner;
     let (mut end, mut hangup) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut stop = signal(SignalKind::from_raw(Signal::TSTP.as_raw()))?;
     let mut taken = Taken::take()?;
     let size = taken.terminal.size()?;
     state.update(Event::Resize(size.width, size.height));
@@ -114,6 +136,10 @@ async fn show(mut source: Source, mut state: State, mut record: Option<Recorder>
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut drawn = None;
+    let mut deeds = Deeds::new(memory, &mut state);
+    if mouse {
+        taken.take_mouse()?;
+    }
     loop {
         let event = tokio::select! {
             _ = ticks.tick() => Event::Tick(source.now_ms()),
@@ -123,15 +149,20 @@ async fn show(mut source: Source, mut state: State, mut record: Option<Recorder>
             }
             heard = keys.next() => match heard {
                 Some(Ok(Heard::Key(key))) if key.kind != KeyEventKind::Release => Event::Key(key),
+                Some(Ok(Heard::Mouse(event))) => Event::Mouse(event),
                 Some(Ok(Heard::Resize(columns, rows))) => Event::Resize(columns, rows),
                 Some(Ok(_)) => continue,
                 // The terminal is gone.
                 Some(Err(error)) => return Err(error),
-                None => return Ok(Ended::Signal(1)),
+                None => return Ok(deeds.end(&state, Ended::Signal(1))),
             },
-            _ = interrupt.recv() => return Ok(Ended::Quit),
-            _ = end.recv() => return Ok(Ended::Signal(15)),
-            _ = hangup.recv() => return Ok(Ended::Signal(1)),
+            _ = stop.recv() => {
+                taken.stop()?;
+                Event::Tick(source.now_ms())
+            }
+            _ = interrupt.recv() => return Ok(deeds.end(&state, Ended::Quit)),
+            _ = end.recv() => return Ok(deeds.end(&state, Ended::Signal(15))),
+            _ = hangup.recv() => return Ok(deeds.end(&state, Ended::Signal(1))),
         };
         let is_tick = matches!(event, Event::Tick(_));
         let mut effects = state.update(event);
@@ -146,14 +177,14 @@ async fn show(mut source: Source, mut state: State, mut record: Option<Recorder>
         while let Some(effect) = effects.pop() {
             match effect {
                 Effect::Ask(question) => source.ask(question),
-                Effect::Suspend => taken.suspend()?,
                 Effect::Restart => {
                     if let Source::Recorded(replay) = &mut source {
                         replay.restart();
                         effects.extend(state.update(Event::Restarted(replay.now_ms())));
                     }
                 }
-                Effect::Quit => return Ok(Ended::Quit),
+                Effect::Quit => return Ok(deeds.end(&state, Ended::Quit)),
+                effect => deeds.carry_out(effect, &mut state, &mut taken)?,
             }
         }
         if !is_tick || drawn.is_none_or(|drawn: Instant| drawn.elapsed() >= AGES) {

@@ -25,6 +25,8 @@ mod groups;
 mod help;
 mod message;
 mod messages;
+pub mod placing;
+mod table;
 mod topics;
 
 pub use cluster::{behind, brokers, totals, worst_groups};
@@ -48,31 +50,35 @@ pub fn sheet(state: &State, view: &View) -> Sheet {
         View::DeadLetters => dead_letters::all(state),
         View::Alerts => alerts::all(state),
         View::Charts => charts::list(state),
+        View::Columns(of) => state.columns(of),
         View::Help => help::keys(),
     }
 }
 
 /// Draws the screen.
-pub fn draw(state: &State, frame: &mut Frame<'_>) {
+pub fn draw(live: &State, frame: &mut Frame<'_>) {
     let area = frame.area();
+    let state = live.shown();
     let mut canvas = Canvas { buffer: frame.buffer_mut(), state };
     if area.width < LEAST.0 || area.height < LEAST.1 {
         return canvas.too_small(area);
     }
     let sheet = state.sheet();
-    canvas.head(row(area, 0));
-    let mut body = Rect { y: area.y + 1, height: area.height - 3, ..area };
-    if state.place().view == View::Cluster {
-        body = canvas.totals(body);
-        let worst = worst_groups(state);
-        // Brokers first: groups get what is left, or at least their title and three of them.
-        let for_groups = (body.height.saturating_sub(sheet.rows.len() as u16 + 3)).clamp(5, 12).min(body.height / 2);
-        let groups = Rect { y: body.bottom() - for_groups, height: for_groups, ..body };
-        body.height -= for_groups;
-        canvas.sheet(groups, &worst, None);
+    canvas.head(row(area, 0), live);
+    let parts = placing::parts(state, sheet.rows.len(), area);
+    if let Some(totals) = parts.totals {
+        canvas.totals(totals);
+    }
+    if let Some(area) = parts.worst {
+        let (worst, placed) = placing::worst(state, area);
+        canvas.table(&worst, &placed, None);
     }
     let chosen = state.chosen_in(&sheet);
-    canvas.sheet(body, &sheet, chosen);
+    if state.place().view == View::Charts {
+        canvas.charts(parts.list);
+    } else {
+        canvas.table(&sheet, &placing::list_in(state, &sheet, parts.list), chosen);
+    }
     canvas.said(row(area, area.height - 2), &sheet, chosen);
     let cursor = canvas.foot(row(area, area.height - 1));
     if let Some(cursor) = cursor {
@@ -127,7 +133,7 @@ impl Canvas<'_> {
     }
 
     /// Who is asked, what is there, how old it is.
-    fn head(&mut self, area: Rect) {
+    fn head(&mut self, area: Rect, live: &State) {
         let state = self.state;
         let style = Style::new().add_modifier(Modifier::REVERSED);
         self.buffer.set_style(area, style);
@@ -147,10 +153,11 @@ impl Canvas<'_> {
         }
         let every = state.every.as_millis();
         let every = if every < 1000 { format!("{every}ms") } else { figures::span(every as i64) };
-        right.push_str(&match state.playing {
-            Some(playing) => format!(", {} ", played(playing, state)),
-            None if state.paused => ", PAUSED ".to_owned(),
-            None => format!(", every {every} "),
+        right.push_str(&match (live.is_frozen(), state.playing) {
+            (true, _) => format!(", FROZEN {} ago ", figures::span(live.now_ms - state.now_ms)),
+            (false, Some(playing)) => format!(", {} ", played(playing, state)),
+            (false, None) if state.paused => ", PAUSED ".to_owned(),
+            (false, None) => format!(", every {every} "),
         });
         let at = area.right().saturating_sub(sheet::wide(&right) as u16);
         let way: Vec<String> = state.places().iter().map(|place| place.view.name()).collect();
@@ -165,8 +172,8 @@ impl Canvas<'_> {
         self.write(area, at, &right, style.patch(self.style(tone)));
     }
 
-    /// The totals with their charts; gives what is left of the area.
-    fn totals(&mut self, area: Rect) -> Rect {
+    /// The totals with their charts.
+    fn totals(&mut self, area: Rect) {
         let across = if area.width >= 120 { 4 } else { 2 };
         let totals = totals(self.state);
         let width = area.width / across;
@@ -179,70 +186,6 @@ impl Canvas<'_> {
             let room = usize::from(place.right().saturating_sub(end + 2));
             let chart = self.state.history.line(room, self.state.look.steps(), total.of);
             self.write(place, end + 1, &chart, self.style(Tone::Plain));
-        }
-        let used = (totals.len() as u16).div_ceil(across) + 1;
-        Rect { y: area.y + used, height: area.height - used, ..area }
-    }
-
-    fn sheet(&mut self, area: Rect, sheet: &Sheet, chosen: Option<usize>) {
-        if area.height < 2 {
-            return;
-        }
-        let look = self.state.look;
-        self.write(row(area, 0), area.x + 1, &sheet.title, self.style(Tone::Strong));
-        if sheet.rows.is_empty() {
-            self.write(row(area, 1), area.x + 2, &sheet.empty, self.style(Tone::Faint));
-            return;
-        }
-        // The two columns at the left mark what is chosen.
-        let columns = sheet.fit(usize::from(area.width.saturating_sub(3)));
-        let mut x = area.x + 2;
-        for (at, width) in &columns {
-            let column = &sheet.columns[*at];
-            let sorted = match sheet.sorted {
-                Some((by, true)) if by == *at => {
-                    if look.ascii {
-                        "v"
-                    } else {
-                        "▼"
-                    }
-                }
-                Some((by, false)) if by == *at => {
-                    if look.ascii {
-                        "^"
-                    } else {
-                        "▲"
-                    }
-                }
-                _ => "",
-            };
-            let title = padded(&format!("{}{sorted}", column.title), *width, column.right, look.cut());
-            self.write(row(area, 1), x, &title, self.style(Tone::Faint).add_modifier(Modifier::UNDERLINED));
-            x += *width as u16 + 2;
-        }
-        let room = usize::from(area.height - 2);
-        let first = chosen.map_or(0, |chosen| (chosen + 1).saturating_sub(room));
-        for (line, (at, shown)) in sheet.rows.iter().enumerate().skip(first).take(room).enumerate() {
-            let place = row(area, line as u16 + 2);
-            let is_chosen = chosen == Some(at);
-            let base = if is_chosen { Style::new().add_modifier(Modifier::REVERSED) } else { Style::new() };
-            self.buffer.set_style(place, base);
-            if is_chosen {
-                self.write(place, area.x, ">", base);
-            }
-            let mut x = area.x + 2;
-            for (at, width) in &columns {
-                let Some(cell) = shown.cells.get(*at) else { continue };
-                let text = padded(&cell.text, *width, sheet.columns[*at].right, look.cut());
-                self.write(place, x, &text, base.patch(self.style(cell.tone)));
-                x += *width as u16 + 2;
-            }
-        }
-        let below = sheet.rows.len().saturating_sub(first + room);
-        if below > 0 {
-            let more = format!(" {below} more below ");
-            let at = area.right().saturating_sub(more.len() as u16 + 1);
-            self.write(row(area, 0), at, &more, self.style(Tone::Faint));
         }
     }
 

@@ -1,7 +1,7 @@
 //! A table before it is drawn or printed: columns, rows, what is not known and why, sorting, filtering, and which columns
 //! fit into a width. Does not draw.
 
-use crate::{feed::Spot, look::Tone, state::View, words::Lang};
+use crate::{feed::Spot, filter::Filter, look::Tone, state::View, words::Lang};
 use admin::snapshot::{Known, Unknown};
 use ratatui::text::Span;
 use std::cmp::Ordering;
@@ -20,6 +20,8 @@ pub struct Column {
     pub right: bool,
     /// How soon it is left out where there is no room: the highest first, 0 never.
     pub rank: u8,
+    /// Whether somebody chose not to see it.
+    pub hidden: bool,
 }
 
 /// What cells are sorted by.
@@ -150,22 +152,46 @@ pub struct Sheet {
 impl Sheet {
     /// An empty one. The columns: heading, whether its cells stand at the right, rank.
     pub fn new(title: impl Into<String>, columns: &[(&'static str, bool, u8)], empty: impl Into<String>) -> Self {
-        let columns = columns.iter().map(|&(title, right, rank)| Column { title, right, rank }).collect();
+        let columns =
+            columns.iter().map(|&(title, right, rank)| Column { title, right, rank, hidden: false }).collect();
         Self { title: title.into(), columns, rows: Vec::new(), empty: empty.into(), sorted: None }
     }
 
-    /// Leaves out the rows that lack `filter` (or have it, if it begins with `!`), large and small letters alike.
+    /// Leaves out the rows that [`Filter`] does not take; none if that is not understood.
     pub fn filter(&mut self, filter: &str) {
-        let (wanted, word) = match filter.strip_prefix('!') {
-            Some(word) => (false, word.to_lowercase()),
-            None => (true, filter.to_lowercase()),
-        };
-        if !word.is_empty() {
-            let all = self.rows.len();
-            self.rows.retain(|row| row.cells.iter().any(|cell| cell.text.to_lowercase().contains(&word)) == wanted);
-            self.title = format!("{}: {} of {all} match {filter:?}", self.title, self.rows.len());
-            self.empty = format!("nothing matches {filter:?}");
+        let Ok(Some(taken)) = Filter::of(filter) else { return };
+        let all = self.rows.len();
+        self.rows.retain(|row| taken.takes(row.cells.iter().map(|cell| &*cell.text)));
+        self.title = format!("{}: {} of {all} match {filter:?}", self.title, self.rows.len());
+        self.empty = format!("nothing matches {filter:?}");
+    }
+
+    /// One more column, from what `cell` makes of each row's key.
+    pub fn add(&mut self, title: &'static str, rank: u8, cell: impl Fn(&str) -> Cell) {
+        self.columns.push(Column { title, right: false, rank, hidden: false });
+        for row in &mut self.rows {
+            let cell = cell(&row.key);
+            row.cells.push(cell);
         }
+    }
+
+    /// The whole as a text for a file: nothing is cut.
+    pub fn as_text(&self) -> String {
+        let columns = self.fit(usize::MAX);
+        let line = |cell: &dyn Fn(usize) -> String| {
+            let cells: Vec<_> =
+                columns.iter().map(|(at, wide)| padded(&cell(*at), *wide, self.columns[*at].right, ' ')).collect();
+            cells.join("  ").trim_end().to_owned() + "\n"
+        };
+        let mut text = format!("{}\n", self.title);
+        if self.rows.is_empty() {
+            return format!("{text}{}\n", self.empty);
+        }
+        text.push_str(&line(&|at| self.columns[at].title.to_owned()));
+        for row in &self.rows {
+            text.push_str(&line(&|at| row.cells.get(at).map(|cell| cell.text.clone()).unwrap_or_default()));
+        }
+        text
     }
 
     /// Sorts by a column. What is not known comes last, either way.
@@ -208,7 +234,8 @@ impl Sheet {
             // Room for the mark of the column it is sorted by.
             cells.max().unwrap_or(0).max(wide(self.columns[at].title) + usize::from(self.is_sorted_by(at)))
         };
-        let mut kept: Vec<_> = (0..self.columns.len()).map(|at| (at, wide(at))).collect();
+        let shown = (0..self.columns.len()).filter(|at| !self.columns[*at].hidden);
+        let mut kept: Vec<_> = shown.map(|at| (at, wide(at))).collect();
         let total =
             |kept: &[(usize, usize)]| kept.iter().map(|(_, wide)| wide + GAP).sum::<usize>().saturating_sub(GAP);
         while total(&kept) > width {
@@ -235,7 +262,7 @@ impl Sheet {
     /// Why cells of a row are not known, and what is said of it: each once.
     pub fn said_of(&self, row: &Row) -> Vec<String> {
         let mut said: Vec<String> = row.note.iter().cloned().collect();
-        for (column, cell) in self.columns.iter().zip(&row.cells) {
+        for (column, cell) in self.columns.iter().zip(&row.cells).filter(|(column, _)| !column.hidden) {
             if let Some(why) = &cell.why {
                 let why = why.to_string();
                 match said.iter_mut().find(|said| said.ends_with(&format!("? {why}"))) {

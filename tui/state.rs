@@ -3,21 +3,22 @@
 use crate::{
     body::Form,
     feed::{Answer, ClientDetail, Clients, DeadLetterGroups, GroupDetail, HealthDetail, Page, Question, TopicDetail},
-    history::History,
+    history::{History, Trails},
     keys::{self, Action},
     look::Look,
     orders::Order,
     recording::Recording,
+    remembered::Remembered,
     replaying::Playing,
     screens,
-    sheet::Sheet,
+    sheet::{Cell, Sheet},
 };
 use admin::{
     BrokerRef, Snapshot, StoredMessage, Trace,
     rates::{BrokerRates, GroupRates, Rates},
     snapshot::{AllGroups, Known, Total, Unknown},
 };
-use crossterm::event::KeyEvent;
+use crossterm::event::{KeyEvent, MouseEvent};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, OnceLock},
@@ -27,12 +28,18 @@ use std::{
 mod acting;
 mod asking;
 mod browsing;
+mod carrying;
+mod choosing;
+mod mouse;
 mod ordering;
 mod prompt;
 mod view;
 
 pub use prompt::{Kind as PromptKind, Prompt};
 pub use view::View;
+
+/// From so many columns on there is room for small charts in rows.
+const WIDE: u16 = 120;
 
 /// What happens.
 #[derive(Clone, Debug)]
@@ -41,6 +48,8 @@ pub enum Event {
     Tick(i64),
     /// A key was pressed.
     Key(KeyEvent),
+    /// The mouse was used.
+    Mouse(MouseEvent),
     /// The terminal has another size now: columns, rows.
     Resize(u16, u16),
     /// A question was answered at that time, ms.
@@ -54,6 +63,10 @@ pub enum Event {
 pub enum Effect {
     /// Ask.
     Ask(Question),
+    /// Hand this text to the terminal's clipboard.
+    Copy(String),
+    /// Write this text to a new file of that name.
+    Save(String, String),
     /// Give the terminal back until the shell goes on with us.
     Suspend,
     /// Play the recording from its beginning.
@@ -71,13 +84,13 @@ pub struct Place {
     pub chosen: Option<String>,
     /// Only rows with this.
     pub filter: String,
-    /// By which column, largest first or not; `None`: as the screen has it.
-    pub sort: Option<(usize, bool)>,
+    /// The row at the top, if there are more than fit.
+    pub top: usize,
 }
 
 impl Place {
     fn at(view: View) -> Self {
-        Self { view, chosen: None, filter: String::new(), sort: None }
+        Self { view, chosen: None, filter: String::new(), top: 0 }
     }
 }
 
@@ -128,7 +141,7 @@ impl<T> Heard<T> {
 }
 
 /// Everything.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct State {
     /// What the terminal can show.
     pub look: Look,
@@ -158,6 +171,10 @@ pub struct State {
     pub answered: BTreeMap<BrokerRef, i64>,
     /// The totals of the last minutes.
     pub history: History,
+    /// What brokers and groups did in the last minutes.
+    pub trails: Trails,
+    /// What is remembered for the next time.
+    pub remembered: Remembered,
     /// Names of topics.
     pub topics: Heard<Vec<String>>,
     /// The topic that is shown.
@@ -190,6 +207,14 @@ pub struct State {
     pub confirming: Option<(Order, String)>,
     /// What is to be told until the next key.
     pub told: Option<String>,
+    /// What stands still on the screen.
+    frozen: Option<Box<State>>,
+    /// What was typed after `:`, the last at the end.
+    jumps: Vec<String>,
+    /// Screens one was at, and at which of them one is.
+    visited: (Vec<View>, usize),
+    /// The row that was clicked on last.
+    clicked: Option<String>,
     waiting: BTreeSet<Question>,
     asked_ms: Option<i64>,
     /// When what is shown was asked last, if it is not asked with each refresh, ms.
@@ -220,6 +245,8 @@ impl State {
             gone: Vec::new(),
             answered: BTreeMap::new(),
             history: History::default(),
+            trails: Trails::default(),
+            remembered: Remembered::default(),
             topics: Heard::of(""),
             topic: Heard::of(""),
             group: Heard::of(""),
@@ -236,6 +263,10 @@ impl State {
             write: false,
             confirming: None,
             told: None,
+            frozen: None,
+            jumps: Vec::new(),
+            visited: (vec![View::Cluster], 0),
+            clicked: None,
             waiting: BTreeSet::new(),
             asked_ms: None,
             rested: None,
@@ -284,12 +315,61 @@ impl State {
     fn made_sheet(&self) -> Sheet {
         let place = self.place();
         let mut sheet = screens::sheet(self, &place.view);
-        if let Some((column, largest_first)) = place.sort {
-            sheet.sort(column, largest_first);
+        self.add_trails(&mut sheet);
+        let kind = place.view.kind();
+        if let Some((title, largest_first)) = self.remembered.sorted.get(kind)
+            && let Some(column) = sheet.columns.iter().position(|column| column.title == title)
+        {
+            sheet.sort(column, *largest_first);
         }
         sheet.filter(&place.filter);
+        if let Some(hidden) = self.remembered.hidden.get(kind) {
+            // The first says what a row is.
+            for column in sheet.columns.iter_mut().skip(1) {
+                column.hidden = hidden.contains(column.title);
+            }
+        }
         sheet.translate(self.look.lang);
         sheet
+    }
+
+    /// Where there is room: what each broker and group did in the last minutes.
+    fn add_trails(&self, sheet: &mut Sheet) {
+        let (trails, title) = match &self.place().view {
+            View::Cluster => (&self.trails.brokers, "IN, 15 MIN"),
+            View::Groups => (&self.trails.groups, "LAG, 15 MIN"),
+            _ => return,
+        };
+        if self.size.0 >= WIDE {
+            let steps = self.look.steps();
+            sheet.add(title, u8::MAX, |key| {
+                trails.get(key).map_or_else(Cell::none, |it| Cell::text(it.line(12, steps)))
+            });
+        }
+    }
+
+    /// What is on the screen: this, or what was there when it was frozen.
+    pub fn shown(&self) -> &Self {
+        self.frozen.as_deref().unwrap_or(self)
+    }
+
+    /// Whether the screen stands still.
+    pub fn is_frozen(&self) -> bool {
+        self.frozen.is_some()
+    }
+
+    /// Tells something until the next key.
+    pub fn tell(&mut self, what: impl Into<String>) {
+        let what = what.into();
+        match &mut self.frozen {
+            Some(frozen) => frozen.told = Some(what),
+            None => self.told = Some(what),
+        }
+    }
+
+    /// Takes over what was remembered.
+    pub fn remember(&mut self, remembered: Remembered) {
+        self.remembered = remembered;
     }
 
     /// What all masters do together: one of their rates.
@@ -354,6 +434,9 @@ impl State {
             }
             Event::Resize(columns, rows) => {
                 self.size = (columns, rows);
+                if let Some(frozen) = &mut self.frozen {
+                    frozen.size = (columns, rows);
+                }
                 Vec::new()
             }
             Event::Answer(answer, now_ms) => {
@@ -362,7 +445,8 @@ impl State {
                 Vec::new()
             }
             Event::Restarted(now_ms) => self.begin_again(now_ms),
-            Event::Key(key) => self.press(key),
+            Event::Key(key) => self.press_or_thaw(key),
+            Event::Mouse(event) => self.point(event),
         }
     }
 }

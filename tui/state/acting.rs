@@ -3,6 +3,7 @@
 use super::{Effect, Place, Prompt, PromptKind, State, View, view::member};
 use crate::{
     keys::{self, Action},
+    screens::{self, placing},
     sheet::Sheet,
 };
 use crossterm::event::KeyEvent;
@@ -11,7 +12,43 @@ use std::time::Duration;
 /// How often can be chosen, ms.
 const PACES: [u64; 8] = [250, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000];
 
+/// So many screens one was at are known.
+const VISITED: usize = 50;
+
 impl State {
+    /// A key where the screen stands still moves about in what stands there.
+    pub(super) fn press_or_thaw(&mut self, key: KeyEvent) -> Vec<Effect> {
+        self.clicked = None;
+        let Some(mut frozen) = self.frozen.take() else { return self.press(key) };
+        let typing = frozen.prompt.is_some();
+        match keys::action(&key) {
+            Some(Action::Freeze) if !typing => {
+                // Where one is, and what was chosen, is as it was left there.
+                *self.place_mut() = frozen.place().clone();
+                (self.look, self.remembered) = (frozen.look, frozen.remembered);
+                self.told = Some("it goes on".to_owned());
+                return Vec::new();
+            }
+            Some(Action::Suspend) => {}
+            Some(Action::Back) if !frozen.place().filter.is_empty() => {}
+            Some(action) if !typing && !action.stays() => {
+                frozen.told = Some("the screen stands still: f lets it go on".to_owned());
+                self.frozen = Some(frozen);
+                return Vec::new();
+            }
+            _ => {}
+        }
+        let effects = frozen.press(key);
+        self.frozen = Some(frozen);
+        effects
+    }
+
+    fn freeze(&mut self) {
+        let mut still = self.clone();
+        still.told = None;
+        self.frozen = Some(Box::new(still));
+    }
+
     pub(super) fn press(&mut self, key: KeyEvent) -> Vec<Effect> {
         self.told = None;
         let action = keys::action(&key);
@@ -24,6 +61,8 @@ impl State {
             Action::Suspend => return vec![Effect::Suspend],
             Action::Refresh if self.playing.is_some() => return vec![Effect::Restart],
             Action::Refresh => return self.ask(true),
+            Action::Pause if matches!(self.place().view, View::Columns(_)) => self.toggle_column(),
+            Action::Open if matches!(self.place().view, View::Columns(_)) => self.toggle_column(),
             Action::Pause => self.paused = !self.paused,
             Action::Faster | Action::Slower if self.playing.is_some() => {
                 self.playing.iter_mut().for_each(|playing| playing.turn(action == Action::Faster));
@@ -37,7 +76,14 @@ impl State {
             Action::Clients => return self.go(View::Clients),
             Action::DeadLetters => return self.go(View::DeadLetters),
             Action::Alerts => return self.go(View::Alerts),
-            Action::Charts => return self.go(View::Charts),
+            Action::Charts => {
+                // There is a chart of the row, too.
+                let sheet = self.sheet();
+                if let Some(at) = self.chosen_in(&sheet) {
+                    self.choose(&sheet, at);
+                }
+                return self.go(View::Charts);
+            }
             Action::Messages => {
                 let sheet = self.sheet();
                 let row = self.chosen_in(&sheet).and_then(|at| sheet.rows.get(at));
@@ -51,6 +97,17 @@ impl State {
             Action::Older => return self.turn(false),
             Action::Body => self.turn_body(),
             Action::Trace => return self.ask_trace(),
+            Action::Before => return self.revisit(|at| at.checked_sub(1)),
+            Action::After => return self.revisit(|at| at.checked_add(1)),
+            Action::Columns => return self.choose_columns(),
+            Action::Copy => return self.copy(),
+            Action::Save => return self.save(),
+            Action::Theme => {
+                self.look.theme = self.look.theme.next();
+                self.remembered.theme = Some(self.look.theme);
+                self.told = Some(format!("theme: {}", self.look.theme.name()));
+            }
+            Action::Freeze => self.freeze(),
             Action::Filter => self.prompt = Some(Prompt::new(PromptKind::Filter, &self.place().filter)),
             Action::Jump => self.prompt = Some(Prompt::new(PromptKind::Jump, "")),
             Action::Open => {
@@ -65,14 +122,15 @@ impl State {
             Action::Back => {
                 if self.places.len() > 1 {
                     self.places.pop();
-                    return self.arrive();
+                    return self.go(self.place().view.clone());
                 }
             }
             Action::SortNext => self.sort_by(1),
             Action::SortBefore => self.sort_by(-1),
             Action::Reverse => {
-                let now = self.place().sort.or(self.sheet().sorted).unwrap_or((0, false));
-                self.place_mut().sort = Some((now.0, !now.1));
+                let sheet = self.sheet();
+                let (column, largest_first) = sheet.sorted.unwrap_or((0, true));
+                self.sort_at(column, !largest_first);
             }
             Action::Up | Action::Down | Action::PageUp | Action::PageDown | Action::First | Action::Last => {
                 self.walk(action);
@@ -86,20 +144,34 @@ impl State {
         let mut paces = PACES.into_iter().filter(|pace| fits(*pace, every));
         if let Some(ms) = if last { paces.next_back() } else { paces.next() } {
             self.every = Duration::from_millis(ms);
+            self.remembered.every_ms = Some(ms);
         }
     }
 
     fn sort_by(&mut self, step: isize) {
         let sheet = self.sheet();
-        let columns = sheet.columns.len().max(1);
-        let at = match sheet.sorted {
-            Some((at, _)) => at.saturating_add_signed(step + columns as isize) % columns,
+        let shown: Vec<_> = (0..sheet.columns.len()).filter(|at| !sheet.columns[*at].hidden).collect();
+        let now = sheet.sorted.and_then(|(sorted, _)| shown.iter().position(|at| *at == sorted));
+        let at = match now {
+            Some(now) => now.saturating_add_signed(step + shown.len() as isize) % shown.len().max(1),
             None if step > 0 => 0,
-            None => columns - 1,
+            None => shown.len().saturating_sub(1),
         };
-        // Numbers are looked at from the top, names from A.
-        let largest_first = sheet.columns.get(at).is_some_and(|column| column.right);
-        self.place_mut().sort = Some((at, largest_first));
+        if let Some(column) = shown.get(at) {
+            // Numbers are looked at from the top, names from A.
+            self.sort_at(*column, sheet.columns[*column].right);
+        }
+    }
+
+    /// Sorts by a column: also the next time.
+    pub(super) fn sort_at(&mut self, column: usize, largest_first: bool) {
+        let view = self.place().view.clone();
+        // Its heading in English.
+        let mut plain = screens::sheet(self, &view);
+        self.add_trails(&mut plain);
+        if let Some(column) = plain.columns.get(column) {
+            self.remembered.sorted.insert(view.kind().to_owned(), (column.title.to_owned(), largest_first));
+        }
     }
 
     /// Which row is chosen; the first (of the newest messages the last) if the one that was is gone.
@@ -113,7 +185,7 @@ impl State {
     fn walk(&mut self, action: Action) {
         let sheet = self.sheet();
         let (Some(at), last) = (self.chosen_in(&sheet), sheet.rows.len().saturating_sub(1)) else { return };
-        let page = usize::from(self.size.1).saturating_sub(6).max(1);
+        let page = placing::list(self, &sheet).room.max(1);
         let at = match action {
             Action::Up => at.saturating_sub(1),
             Action::Down => at + 1,
@@ -122,12 +194,47 @@ impl State {
             Action::First => 0,
             _ => last,
         };
-        let key = sheet.rows.get(at.min(last)).map(|row| row.key.clone());
+        self.choose(&sheet, at.min(last));
+    }
+
+    /// Chooses a row and keeps it in sight.
+    pub(super) fn choose(&mut self, sheet: &Sheet, at: usize) {
+        let key = sheet.rows.get(at).map(|row| row.key.clone());
         self.place_mut().chosen = key;
+        let top = placing::list(self, sheet).top;
+        self.place_mut().top = top;
     }
 
     /// Goes to a screen; back to it, if one came from there.
     pub(super) fn go(&mut self, view: View) -> Vec<Effect> {
+        let (visited, at) = &mut self.visited;
+        if visited.get(*at) != Some(&view) {
+            visited.truncate(*at + 1);
+            visited.push(view.clone());
+            let over = visited.len().saturating_sub(VISITED);
+            visited.drain(..over);
+            *at = visited.len() - 1;
+        }
+        self.reach(view)
+    }
+
+    /// Goes along the screens one was at.
+    fn revisit(&mut self, step: impl Fn(usize) -> Option<usize>) -> Vec<Effect> {
+        let (visited, at) = &self.visited;
+        let to = step(*at).and_then(|to| Some((to, visited.get(to)?.clone())));
+        match to {
+            Some((to, view)) => {
+                self.visited.1 = to;
+                self.reach(view)
+            }
+            None => {
+                self.told = Some("no other screen there".to_owned());
+                Vec::new()
+            }
+        }
+    }
+
+    fn reach(&mut self, view: View) -> Vec<Effect> {
         match self.places.iter().position(|place| place.view == view) {
             Some(at) => self.places.truncate(at + 1),
             None => self.places.push(Place::at(view)),
@@ -148,7 +255,7 @@ impl State {
                     return Vec::new();
                 }
             }
-            View::Help | View::Charts => return Vec::new(),
+            View::Help | View::Charts | View::Columns(_) => return Vec::new(),
             _ => {}
         }
         // Of a recording that is stopped, the screens can be looked at still.

@@ -6,7 +6,7 @@ use crate::{
     history::Sample,
 };
 use admin::{
-    Snapshot,
+    BrokerRef, Snapshot,
     rates::{self, BrokerRates},
     snapshot::{AllGroups, Known},
 };
@@ -30,7 +30,7 @@ impl State {
             let groups = match &self.place().view {
                 View::Groups => at_once || !self.groups_rest(),
                 // The second, too, so that there are rates.
-                View::Cluster | View::Topics | View::Topic(_) | View::Alerts => {
+                View::Cluster | View::Topics | View::Topic(_) | View::Alerts | View::Charts => {
                     (self.pictures.is_multiple_of(GROUPS_EVERY) || self.pictures == 1) && !self.groups_rest()
                 }
                 _ => false,
@@ -51,7 +51,7 @@ impl State {
             View::Message(at) => self.message_question(at, at_once),
             View::DeadLetters => Some(Question::DeadLetters),
             View::Alerts => Some(Question::Health),
-            View::Cluster | View::Groups | View::Broker(..) | View::Charts | View::Help => None,
+            View::Cluster | View::Groups | View::Broker(..) | View::Charts | View::Columns(_) | View::Help => None,
         };
         wanted.extend(shown.filter(|question| at_once || !self.rests(question)));
         wanted.retain(|question| self.waiting.insert(question.clone()));
@@ -134,5 +134,22 @@ impl State {
             lag: self.total_lag().ok().map(|total| total.known),
         };
         self.history.push(sample);
+        self.leave_trails(with_groups);
+    }
+
+    /// What each broker and group does now is kept for their charts.
+    fn leave_trails(&mut self, with_groups: bool) {
+        let Some((snapshot, rates)) = &self.picture else { return };
+        for (at, view) in snapshot.brokers.iter().enumerate() {
+            let put = rates.as_ref().and_then(|rates| rates.brokers.get(at)?.put.clone().ok());
+            let BrokerRef { cluster, name, id, .. } = &view.broker;
+            self.trails.broker(&format!("{cluster}/{name}/{id}"), snapshot.asked_ms, put);
+        }
+        if with_groups {
+            for (name, group) in &snapshot.groups().known {
+                self.trails.group(name, snapshot.asked_ms, Some(group.total().lag as f64));
+            }
+        }
+        self.trails.forget(snapshot.asked_ms);
     }
 }

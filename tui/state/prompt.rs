@@ -1,8 +1,14 @@
 //! What is typed at the bottom: a filter, or the name of a screen.
 
-use super::{Effect, State, View, view::NAMES};
-use crate::feed::{Spot, Start};
-use crate::orders::{Order, WORDS};
+use super::{
+    Effect, State, View,
+    view::{ALIASES, NAMES},
+};
+use crate::{
+    feed::{Spot, Start},
+    filter::Filter,
+    orders::{Order, WORDS},
+};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// What it is for.
@@ -23,16 +29,20 @@ pub struct Prompt {
     pub kind: Kind,
     /// The text.
     pub text: String,
+    /// Which of those typed earlier it is: 1 is the last.
+    earlier: usize,
 }
 
 impl Prompt {
     pub(super) fn new(kind: Kind, text: &str) -> Self {
-        Self { kind, text: text.to_owned() }
+        Self { kind, text: text.to_owned(), earlier: 0 }
     }
 }
 
 /// Words that a name follows.
 const WITH_NAME: [&str; 5] = ["at", "broker", "group", "messages", "topic"];
+/// As many are kept of those typed earlier.
+const EARLIER: usize = 50;
 
 impl State {
     pub(super) fn type_in(&mut self, key: KeyEvent) -> Vec<Effect> {
@@ -54,8 +64,22 @@ impl State {
             KeyCode::Char('u') if !is_plain => prompt.text.clear(),
             KeyCode::Enter => {
                 return match prompt.kind {
-                    Kind::Filter => Vec::new(),
-                    Kind::Jump => self.jump(prompt.text.trim()),
+                    Kind::Filter => {
+                        if let Err(wrong) = Filter::of(&prompt.text) {
+                            self.told = Some(self.as_before(&wrong));
+                        }
+                        Vec::new()
+                    }
+                    Kind::Jump => {
+                        let text = prompt.text.trim();
+                        if !text.is_empty() {
+                            self.jumps.retain(|jump| jump != text);
+                            self.jumps.push(text.to_owned());
+                            let over = self.jumps.len().saturating_sub(EARLIER);
+                            self.jumps.drain(..over);
+                        }
+                        self.jump(text)
+                    }
                     Kind::Confirm => self.confirm(prompt.text.trim()),
                 };
             }
@@ -69,14 +93,33 @@ impl State {
                     prompt.text = whole;
                 }
             }
+            KeyCode::Up | KeyCode::Down if prompt.kind == Kind::Jump => {
+                prompt.earlier = match key.code {
+                    KeyCode::Up => (prompt.earlier + 1).min(self.jumps.len()),
+                    _ => prompt.earlier.saturating_sub(1),
+                };
+                let at = self.jumps.len().checked_sub(prompt.earlier);
+                prompt.text = at.and_then(|at| self.jumps.get(at)).cloned().unwrap_or_default();
+            }
             KeyCode::Char(c) if is_plain => prompt.text.push(c),
             _ => {}
         }
         if prompt.kind == Kind::Filter {
-            self.place_mut().filter.clone_from(&prompt.text);
+            match Filter::of(&prompt.text) {
+                Ok(_) => self.place_mut().filter.clone_from(&prompt.text),
+                Err(wrong) => self.told = Some(self.as_before(&wrong)),
+            }
         }
         self.prompt = Some(prompt);
         Vec::new()
+    }
+
+    /// What is wrong with a filter, and which one is in force.
+    fn as_before(&self, wrong: &str) -> String {
+        match &*self.place().filter {
+            "" => format!("{wrong}; all rows are shown"),
+            filter => format!("{wrong}; still those of {filter:?}"),
+        }
     }
 
     /// Goes where the text says: `topics`, `to`, `topic NAME`, `group NAME`, `broker NAME [ID]`, `messages TOPIC`, `q`;
@@ -91,15 +134,16 @@ impl State {
         if let Some(order) = Order::parse(text, self.now_ms) {
             return self.order(order);
         }
+        let text = ALIASES.iter().find(|(short, _)| *short == text).map_or(text, |(_, name)| *name);
         let target = match text.split_once(' ').map(|(word, name)| (word, name.trim())) {
             Some(("at", place)) => return self.look_at(place),
-            Some(("messages", name)) => {
+            Some(("messages" | "m", name)) => {
                 Some(View::Messages(Spot { topic: name.to_owned(), queue: None, start: Start::End }))
             }
             None if text == "end" => return self.look_from(Start::End),
-            Some(("topic", name)) => Some(View::Topic(name.to_owned())),
-            Some(("group", name)) => Some(View::Group(name.to_owned())),
-            Some(("broker", name)) => self.broker_named(name),
+            Some(("topic" | "t", name)) => Some(View::Topic(name.to_owned())),
+            Some(("group" | "g", name)) => Some(View::Group(name.to_owned())),
+            Some(("broker" | "b", name)) => self.broker_named(name),
             Some(_) => None,
             None => NAMES.into_iter().find(|(name, _)| name.starts_with(text)).map(|(_, view)| view),
         };

@@ -3,6 +3,8 @@
 use super::*;
 use crossterm::event::{KeyCode, KeyModifiers};
 
+mod handling;
+
 const BEGIN: i64 = 1_767_323_045_000;
 
 fn state() -> State {

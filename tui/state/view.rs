@@ -31,6 +31,8 @@ pub enum View {
     Alerts,
     /// The totals of the last quarter of an hour.
     Charts,
+    /// Which columns a screen has.
+    Columns(Box<View>),
     /// The keys.
     Help,
 }
@@ -57,7 +59,46 @@ impl View {
             Self::Messages(spot) => format!("messages of {spot}"),
             Self::Message(at) => at.to_string(),
             Self::DeadLetters => "dead letters".to_owned(),
+            Self::Columns(_) => "columns".to_owned(),
             named => NAMES.iter().find(|(_, view)| view == named).map(|(name, _)| *name).unwrap_or_default().to_owned(),
+        }
+    }
+}
+
+/// Short names of screens.
+pub(super) const ALIASES: [(&str, &str); 11] = [
+    ("c", "cluster"),
+    ("b", "cluster"),
+    ("brokers", "cluster"),
+    ("t", "topics"),
+    ("g", "groups"),
+    ("cl", "clients"),
+    ("dl", "dlq"),
+    ("a", "alerts"),
+    ("ch", "charts"),
+    ("h", "help"),
+    ("?", "help"),
+];
+
+impl View {
+    /// What all screens of its kind are called together: what is remembered of them.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Cluster => "cluster",
+            Self::Topics => "topics",
+            Self::Topic(_) => "topic",
+            Self::Groups => "groups",
+            Self::Group(_) => "group",
+            Self::Clients => "clients",
+            Self::Client(..) => "client",
+            Self::Broker(..) => "broker",
+            Self::Messages(_) => "messages",
+            Self::Message(_) => "message",
+            Self::DeadLetters => "dead-letters",
+            Self::Alerts => "alerts",
+            Self::Charts => "charts",
+            Self::Columns(_) => "columns",
+            Self::Help => "help",
         }
     }
 }

@@ -111,6 +111,22 @@ fn all_of_a_broker_of_rmq_and_of_one_that_tells_no_more_than_apache_does() {
 }
 
 #[test]
+fn the_charts_of_a_broker_and_of_the_totals() {
+    hold_at_every_width("charts", |state| {
+        // It was paused for a minute.
+        for second in (11..240).filter(|second| !(90..150).contains(second)) {
+            world::hear(state, world::picture(second), second * 1000);
+        }
+        press(state, "e");
+    });
+}
+
+#[test]
+fn the_choice_of_columns() {
+    hold_at_every_width("columns", |state| drop(press(state, "wjj jj")));
+}
+
+#[test]
 fn the_help() {
     hold_at_every_width("help", |state| drop(press(state, "?")));
 }

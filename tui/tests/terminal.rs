@@ -52,9 +52,10 @@ fn live() -> i32 {
     let ended = runtime.block_on(async {
         let config = ClientConfig { request_timeout: Duration::from_millis(500), ..ClientConfig::new(NOWHERE) };
         let admin = Admin::on(&Client::start(config).expect("that is an address"));
-        let look = Look { colour: true, ..Look::default() };
-        let options =
-            Options { names: NOWHERE.to_owned(), look, every: Duration::from_millis(250), write: false, record: None };
+        let look = Look { theme: tui::Theme::Sixteen, ..Look::default() };
+        let every = Duration::from_millis(250);
+        let (names, write, record, memory) = (NOWHERE.to_owned(), false, None, None);
+        let options = Options { names, look, every, write, record, mouse: true, memory };
         live::run(admin, Clock::System, options).await.expect("it is a terminal")
     });
     match ended {
@@ -76,17 +77,24 @@ struct Terminal {
     before: String,
     /// How often it was given back.
     given_back: usize,
+    /// All that came.
+    raw: String,
 }
 
 impl Terminal {
     fn with(role: &str) -> Self {
+        let this = env::current_exe().unwrap();
+        Self::of(role, &[this.to_str().unwrap(), "what_runs_in_the_terminal", "--exact", "--nocapture"])
+    }
+
+    fn of(role: &str, command: &[&str]) -> Self {
         let size = PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).unwrap();
         let before = settings(&*pair.master);
-        let mut command = CommandBuilder::new(env::current_exe().unwrap());
-        command.args(["what_runs_in_the_terminal", "--exact", "--nocapture"]);
-        command.env(ROLE, role);
-        let child = pair.slave.spawn_command(command).unwrap();
+        let mut builder = CommandBuilder::new(command[0]);
+        builder.args(&command[1..]);
+        builder.env(ROLE, role);
+        let child = pair.slave.spawn_command(builder).unwrap();
         let (to, drawn) = mpsc::channel();
         let mut reader = pair.master.try_clone_reader().unwrap();
         thread::spawn(move || {
@@ -100,7 +108,7 @@ impl Terminal {
         let keys = pair.master.take_writer().unwrap();
         let screen = vt100::Parser::new(lines(24), lines(80), 0);
         let (master, _slave) = (pair.master, pair.slave);
-        Self { child, master, _slave, keys, drawn, screen, before, given_back: 0 }
+        Self { child, master, _slave, keys, drawn, screen, before, given_back: 0, raw: String::new() }
     }
 
     /// Reads what is drawn until it is so.
@@ -110,12 +118,17 @@ impl Terminal {
             let Ok(bytes) = self.drawn.recv_timeout(PATIENCE) else {
                 panic!("{what} did not come; on the screen:\n{}", self.screen.screen().contents());
             };
+            self.raw.push_str(&String::from_utf8_lossy(&bytes));
             for byte in bytes {
                 let was_ours = self.screen.screen().alternate_screen();
                 self.screen.process(&[byte]);
                 self.given_back += usize::from(was_ours && !self.screen.screen().alternate_screen());
             }
         }
+    }
+
+    fn has_the_mouse(&self) -> bool {
+        self.screen.screen().mouse_protocol_mode() != vt100::MouseProtocolMode::None
     }
 
     #[track_caller]
@@ -138,6 +151,7 @@ impl Terminal {
         self.until("the end of it", |it| !it.screen.screen().alternate_screen() && !it.screen.screen().hide_cursor());
         assert_eq!(self.child.wait().unwrap().exit_code(), code, "{}", self.screen.screen().contents());
         assert_eq!(settings(&*self.master), self.before);
+        assert!(!self.has_the_mouse(), "the mouse is the terminal's again");
         self
     }
 }
@@ -203,8 +217,43 @@ fn ctrl_z_gives_the_terminal_to_the_shell_and_it_is_taken_again() {
     // No shell waits here, so that the system does not stop it: it goes on at once.
     terminal.until("the screen again", |it| it.screen.screen().alternate_screen());
     terminal.shows("! no answer");
+    terminal.until("the mouse again", Terminal::has_the_mouse);
     terminal.press("q");
     terminal.ends(0);
+}
+
+#[test]
+fn a_stop_from_elsewhere_gives_the_terminal_to_the_shell_and_fg_takes_it_again() {
+    // A shell with job control; it says so when its job has stopped, and goes on with it after a line.
+    let script = "\"$0\" what_runs_in_the_terminal --exact --nocapture; echo it has stopped; read line; fg";
+    let mut terminal = Terminal::of("live", &["sh", "-mc", script, env::current_exe().unwrap().to_str().unwrap()]);
+    terminal.shows("! no answer");
+    let job = terminal.master.process_group_leader().and_then(Pid::from_raw).unwrap();
+    kill_process(job, Signal::TSTP).unwrap();
+    terminal.shows("it has stopped");
+    assert_eq!((terminal.given_back, terminal.has_the_mouse()), (1, false));
+    assert_eq!(settings(&*terminal.master), terminal.before);
+    terminal.press("\n");
+    terminal.until("the screen again", |it| it.screen.screen().alternate_screen());
+    terminal.shows("! no answer");
+    terminal.press("q");
+    terminal.ends(0);
+}
+
+#[test]
+fn clicks_are_heard_and_what_is_copied_goes_to_the_clipboard_of_the_terminal() {
+    let mut terminal = shown();
+    terminal.until("the mouse", Terminal::has_the_mouse);
+    terminal.press("?");
+    terminal.shows("show this help");
+    // The third row: left button, column 5, line 6, and let go.
+    terminal.press("\x1b[<0;5;6M\x1b[<0;5;6m");
+    terminal.shows("> Enter");
+    terminal.press("c");
+    terminal.shows("programs do so: Enter");
+    assert!(terminal.raw.contains("\x1b]52;c;RW50ZXI=\x07"), "base64 of Enter");
+    terminal.press("q");
+    assert!(!terminal.ends(0).has_the_mouse());
 }
 
 #[test]

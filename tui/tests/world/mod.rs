@@ -15,7 +15,7 @@ use tui::{Answer, Effect, Event, GroupDetail, Look, Question, State, TopicDetail
 pub const BEGIN: i64 = 1_767_323_045_000;
 
 /// What terminals of today show.
-pub const ALL: Look = Look { colour: true, ascii: false, lang: tui::Lang::English };
+pub const ALL: Look = Look { theme: tui::Theme::Sixteen, ascii: false, lang: tui::Lang::English };
 
 fn broker(name: &str, id: i64) -> BrokerRef {
     BrokerRef { cluster: "shop".into(), name: name.into(), id, addr: format!("10.0.0.{}:10911", id + 1) }
