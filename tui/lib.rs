@@ -11,6 +11,7 @@ mod keys;
 pub mod live;
 mod look;
 mod pairs;
+mod picture;
 mod recording;
 mod replaying;
 mod report;
@@ -27,6 +28,7 @@ pub use feed::{
     Spot, Start, TopicDetail,
 };
 pub use look::Look;
+pub use picture::svg;
 pub use recording::{Recorder, Recording, Unreadable};
 pub use replaying::{Playing, Replay};
 pub use report::{json, text};
