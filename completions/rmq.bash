@@ -4477,7 +4477,7 @@ _rmq() {
             return 0
             ;;
         rmq__subcmd__top)
-            opts="-n -d -o -h --once --count --every --output --ascii --timeout --namesrv --log-level --help"
+            opts="-n -d -o -h --once --count --every --output --ascii --record --force --record-all --replay --demo --timeout --namesrv --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4505,6 +4505,14 @@ _rmq() {
                     ;;
                 -o)
                     COMPREPLY=($(compgen -W "table json jsonl" -- "${cur}"))
+                    return 0
+                    ;;
+                --record)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --replay)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --timeout)
