@@ -1,4 +1,5 @@
 //! The pictures in `docs/pictures/` are screens of the demo as they are drawn now. `RMQ_WRITE_PICTURES=1` renews them.
+#![allow(clippy::unwrap_used)]
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::{Terminal, backend::TestBackend};
