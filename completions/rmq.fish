@@ -325,6 +325,8 @@ complete -c rmq -n "__fish_rmq_using_subcommand top" -s d -l every -d 'How often
 complete -c rmq -n "__fish_rmq_using_subcommand top" -s o -l output -d 'How to print' -r -f -a "table\t'Columns'
 json\t'JSON'
 jsonl\t'JSON, one line a picture'"
+complete -c rmq -n "__fish_rmq_using_subcommand top" -l record -d 'Write every answer to this file' -r -F
+complete -c rmq -n "__fish_rmq_using_subcommand top" -l replay -d 'Show what was recorded, without a cluster' -r -F
 complete -c rmq -n "__fish_rmq_using_subcommand top" -l timeout -d 'How long to try before giving up' -r
 complete -c rmq -n "__fish_rmq_using_subcommand top" -l namesrv -d 'Name servers [default: of the cluster that `rmq cluster up` runs, else 127.0.0.1:9876]' -r
 complete -c rmq -n "__fish_rmq_using_subcommand top" -l log-level -d 'What to log on standard error: error, warn, info, debug, trace, or a list such as `info,broker=debug`' -r

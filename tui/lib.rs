@@ -16,6 +16,7 @@ mod look;
 mod moment;
 mod orders;
 mod pairs;
+mod picture;
 mod recording;
 mod remembered;
 mod replaying;
@@ -34,6 +35,7 @@ pub use feed::{
 };
 pub use look::{Look, Theme};
 pub use orders::Order;
+pub use picture::svg;
 pub use recording::{Recorder, Recording, Unreadable};
 pub use remembered::{Memory, Remembered};
 pub use replaying::{Playing, Replay};

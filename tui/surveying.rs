@@ -28,7 +28,9 @@ impl Survey {
                 self.groups.extend(snapshot.groups().known.into_keys());
                 // Topics that brokers and clusters are known by.
                 let of_brokers = snapshot.brokers.iter().flat_map(|view| [&view.broker.name, &view.broker.cluster]);
-                self.topics.retain(|topic| !of_brokers.clone().any(|name| name == topic));
+                for name in of_brokers {
+                    self.topics.remove(name);
+                }
             }
             Answer::Topics(Ok(names)) => {
                 self.topics = names.iter().filter(|name| is_looked_at(name)).cloned().collect();

@@ -1,8 +1,8 @@
 //! `rmq top` against a live cluster: printed, and in a terminal of its own.
 
 use crate::{
-    cluster::Cluster,
-    process::{PATIENCE, RMQ},
+    cluster::{Cluster, rmq, scratch},
+    process::{PATIENCE, RMQ, run},
 };
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use rustix::process::Signal;
@@ -52,16 +52,21 @@ pub struct Top {
 
 impl Top {
     pub fn of(cluster: &Cluster) -> Self {
-        Self::with(cluster, &[])
+        Self::at(cluster, &[])
     }
 
-    fn with(cluster: &Cluster, more: &[&str]) -> Self {
+    fn at(cluster: &Cluster, more: &[&str]) -> Self {
+        let reach = ["-d", "0.25", "--timeout", "2s", "--namesrv", &cluster.namesrv_addr];
+        Self::with(&[&reach, more].concat())
+    }
+
+    fn with(arguments: &[&str]) -> Self {
         let (rows, cols) = (NonZero::new(30).expect("it is not 0"), NonZero::new(100).expect("it is not 0"));
         let size = PtySize { rows: rows.get(), cols: cols.get(), pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).expect("the system has terminals");
         let mut command = CommandBuilder::new(RMQ);
-        command.args(["top", "-d", "0.25", "--timeout", "2s", "--namesrv", &cluster.namesrv_addr]);
-        command.args(more);
+        command.arg("top");
+        command.args(arguments);
         command.env("TERM", "xterm-256color");
         command.env("LC_ALL", "C.UTF-8");
         let child = pair.slave.spawn_command(command).expect("it was built");
@@ -146,7 +151,7 @@ fn an_order_shows_what_it_changes_and_is_carried_out_once_its_subject_was_typed(
     reader.press(":drain broker-a\r");
     reader.shows(&["nothing is changed from here"]);
     reader.press("q");
-    let mut top = Top::with(&cluster, &["--write"]);
+    let mut top = Top::at(&cluster, &["--write"]);
     top.shows(&["rmq top WRITE"]);
     top.press("3");
     top.shows(&["billing ", "  0 "]);
@@ -170,6 +175,66 @@ fn an_order_shows_what_it_changes_and_is_carried_out_once_its_subject_was_typed(
     cluster.rmq(&["broker", "undrain", "broker-a"]).ok();
     let route = cluster.rmq(&["topic", "route", "orders", "-o", "json"]).ok().stdout;
     assert!(route.contains("\"RW-\""), "{route}");
+    top.press("q");
+    assert_eq!(top.child.wait().expect("it was started here").exit_code(), 0);
+}
+
+#[test]
+fn what_was_recorded_is_shown_again_without_a_server() {
+    let cluster = Cluster::single();
+    cluster.rmq_with(&["produce", "orders"], &"x\n".repeat(20)).ok();
+    cluster.rmq(&["consume", "orders", "--group", "billing", "-n", "5"]).ok();
+    let dir = scratch();
+    let file = dir.path().join("a.rec").display().to_string();
+    let seen = cluster.rmq(&["top", "-n", "2", "-d", "0.2", "-o", "jsonl", "--record", &file]).ok();
+    cluster.rmq(&["top", "--once", "--record", &file]).exit(2).says(&["exists already", "--force"]);
+    drop(cluster);
+    let rmq = |arguments: &[&str]| run(rmq(dir.path()).arg("top").args(arguments), "");
+    assert_eq!(rmq(&["--replay", &file, "-n", "2", "-o", "jsonl"]).ok().stdout, seen.stdout);
+    let last = rmq(&["--replay", &file, "-o", "json"]).ok().json();
+    assert_eq!(Some(&last), seen.json_lines().last());
+    let mut top = Top::with(&["--replay", &file]);
+    top.shows(&["broker-a:0", "master", " ok "]);
+    top.shows(&["billing ", " 15"]);
+    top.shows(&["END of the recording"]);
+    top.press("2");
+    top.shows(&["not in the recording"]);
+    top.press(" r1");
+    top.shows(&["recording PAUSED at"]);
+    top.press("q");
+    assert_eq!(top.child.wait().expect("it was started here").exit_code(), 0);
+    // Half of it, something else, nothing at all.
+    let bytes = std::fs::read(&file).expect("it was recorded");
+    let other = dir.path().join("other");
+    let replay = |bytes: &[u8]| {
+        std::fs::write(&other, bytes).expect("there is room");
+        rmq(&["--replay", &other.display().to_string(), "--once"])
+    };
+    replay(&bytes[..bytes.len() - 8]).ok().says(&["breaks off after line"]);
+    replay(b"hello\n").exit(1).says(&["line 1", "no recording of rmq top"]);
+    replay(b"").exit(1).says(&["line 1"]);
+}
+
+#[test]
+fn the_demo_needs_nothing_and_is_always_the_same() {
+    let dir = scratch();
+    let run = || run(rmq(dir.path()).args(["top", "--demo", "--once", "-o", "json"]), "").ok();
+    let (one, other) = (run(), run());
+    assert_eq!(one.stdout, other.stdout);
+    let picture = one.json();
+    let brokers = picture["brokers"].as_array().expect("it is a list");
+    let names: Vec<_> = brokers.iter().map(|broker| format!("{}:{}", broker["name"], broker["id"])).collect();
+    assert_eq!(names, ["\"broker-a\":0", "\"broker-a\":1", "\"broker-b\":0", "\"broker-b\":1"]);
+    for group in ["billing", "shipping", "reports", "settlement"] {
+        assert!(one.stdout.contains(&format!("\"name\": \"{group}\"")), "{one}");
+    }
+    let mut top = Top::with(&["--demo"]);
+    top.shows(&["broker-a:0", "master", " ok "]);
+    // Fast, to where a broker is lost and has come back.
+    top.press("+++");
+    top.shows(&["broker-b:0", "! gone"]);
+    top.press("3");
+    top.shows(&["shipping"]);
     top.press("q");
     assert_eq!(top.child.wait().expect("it was started here").exit_code(), 0);
 }
