@@ -18,8 +18,8 @@ mod terminal;
 mod words;
 
 pub use feed::{
-    Answer, ClientDetail, Clients, DeadLetterGroups, GroupDetail, HealthDetail, Members, MessageAt, Page, Question,
-    Spot, Start, TopicDetail,
+    Answer, ClientDetail, ClientLine, ClientRun, Clients, DeadLetterGroups, GroupDetail, HealthDetail, Members,
+    MessageAt, Page, Question, Spot, Start, Team, TopicDetail, TopicReader,
 };
 pub use look::Look;
 pub use report::{json, text};

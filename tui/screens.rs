@@ -25,18 +25,21 @@ mod help;
 mod messages;
 mod topics;
 
+pub use alerts::{all as alerts_of, mark, subject};
 pub use cluster::{behind, brokers, totals, worst_groups};
 
 /// Fewest columns and rows that everything fits in.
 pub const LEAST: (u16, u16) = (60, 15);
+/// Most lines in which an alert is told.
+const SAID: usize = 7;
 
 /// The rows of a screen, in their usual order.
 pub fn sheet(state: &State, view: &View) -> Sheet {
     match view {
-        View::Cluster => brokers(state),
-        View::Topics => topics::all(state),
+        View::Cluster => mark(state, brokers(state)),
+        View::Topics => mark(state, topics::all(state)),
         View::Topic(name) => topics::one(state, name),
-        View::Groups => groups::all(state),
+        View::Groups => mark(state, groups::all(state)),
         View::Group(name) => groups::one(state, name),
         View::Broker(cluster, name, id) => broker::one(state, cluster, name, *id),
         View::Clients => clients::all(state),
@@ -59,19 +62,23 @@ pub fn draw(state: &State, frame: &mut Frame<'_>) {
     }
     let sheet = state.sheet();
     canvas.head(row(area, 0));
-    let mut body = Rect { y: area.y + 1, height: area.height - 3, ..area };
+    let chosen = state.chosen_in(&sheet);
+    let said = canvas.to_be_said(&sheet, chosen, area.width);
+    let below = said.len() as u16;
+    let mut body = Rect { y: area.y + 1, height: area.height - 2 - below, ..area };
     if state.place().view == View::Cluster {
         body = canvas.totals(body);
-        let worst = worst_groups(state);
+        let worst = mark(state, worst_groups(state));
         // Brokers first: groups get what is left, or at least their title and three of them.
         let for_groups = (body.height.saturating_sub(sheet.rows.len() as u16 + 3)).clamp(5, 12).min(body.height / 2);
         let groups = Rect { y: body.bottom() - for_groups, height: for_groups, ..body };
         body.height -= for_groups;
         canvas.sheet(groups, &worst, None);
     }
-    let chosen = state.chosen_in(&sheet);
     canvas.sheet(body, &sheet, chosen);
-    canvas.said(row(area, area.height - 2), &sheet, chosen);
+    for (at, (line, tone)) in (0..).zip(&said) {
+        canvas.write(row(area, area.height - 1 - below + at), area.x + 1, line, canvas.style(*tone));
+    }
     let cursor = canvas.foot(row(area, area.height - 1));
     if let Some(cursor) = cursor {
         frame.set_cursor_position(cursor);
@@ -119,6 +126,7 @@ impl Canvas<'_> {
         self.buffer.set_style(area, style);
         let mut right = String::new();
         let mut tone = Tone::Plain;
+        right.push_str(&alerts::head(state));
         match &state.picture {
             None => right.push_str(if state.trouble.is_some() { "! no answer" } else { "asking" }),
             Some((snapshot, _)) => {
@@ -224,8 +232,9 @@ impl Canvas<'_> {
         }
     }
 
-    /// Why things are not known: of the picture, else of the row that is chosen.
-    fn said(&mut self, area: Rect, sheet: &Sheet, chosen: Option<usize>) {
+    /// Why things are not known: of the picture, else of the row that is chosen. An alert is told whole, in as many lines
+    /// as it takes.
+    fn to_be_said(&self, sheet: &Sheet, chosen: Option<usize>, width: u16) -> Vec<(String, Tone)> {
         let state = self.state;
         let (text, tone) = match (&state.told, &state.trouble) {
             (Some(told), _) => (told.clone(), Tone::Warn),
@@ -244,7 +253,11 @@ impl Canvas<'_> {
                 (said.join("; "), Tone::Faint)
             }
         };
-        self.write(area, area.x + 1, &text, self.style(tone));
+        if state.place().view != View::Alerts || tone != Tone::Faint {
+            return vec![(text, tone)];
+        }
+        let lines = alerts::wrapped(&text, usize::from(width.saturating_sub(2)), SAID, state.look.cut());
+        lines.into_iter().map(|line| (line, tone)).collect()
     }
 
     /// What is being typed, else the keys; gives where the cursor stands.

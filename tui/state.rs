@@ -9,6 +9,7 @@ use crate::{
 };
 use admin::{
     BrokerRef, Snapshot,
+    alerts::Watch,
     rates::{BrokerRates, GroupRates, Rates},
     snapshot::{Known, Total, Unknown},
 };
@@ -155,6 +156,8 @@ pub struct State {
     pub dead_letters: Heard<DeadLetterGroups>,
     /// What alerts rest on beyond the picture.
     pub health: Heard<HealthDetail>,
+    /// What is wrong: judged once for each answer.
+    pub watch: Watch,
     /// Where one came from, and at the end where one is; never empty.
     places: Vec<Place>,
     /// What is being typed.
@@ -193,6 +196,7 @@ impl State {
             messages: Heard::of(""),
             dead_letters: Heard::of(""),
             health: Heard::of(""),
+            watch: Watch::default(),
             places: vec![Place::at(View::Cluster)],
             prompt: None,
             told: None,

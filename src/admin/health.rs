@@ -5,7 +5,7 @@
 //! is unknown, never fine and never zero.
 
 mod broker;
-pub(crate) mod census;
+mod census;
 mod names;
 mod replication;
 

@@ -10,6 +10,7 @@ use admin::{
     rates::{self, BrokerRates},
     snapshot::Known,
 };
+use std::collections::BTreeMap;
 
 /// Groups are asked for with each so-manieth picture where they are not the main thing: that question is the heavy one.
 const GROUPS_EVERY: u32 = 5;
@@ -72,7 +73,12 @@ impl State {
             Answer::Client(group, id, got) if self.client.is_of(&member(&group, &id)) => self.client.hear(got, now_ms),
             Answer::Messages(spot, got) if self.messages.is_of(&spot.key()) => self.messages.hear(got, now_ms),
             Answer::DeadLetters(got) => self.dead_letters.hear(got, now_ms),
-            Answer::Health(got) => self.health.hear(got, now_ms),
+            Answer::Health(got) => {
+                if let Ok(detail) = &got {
+                    self.watch.hear(&detail.evidence);
+                }
+                self.health.hear(got, now_ms);
+            }
             // Of what is not shown any more.
             Answer::Topic(..) | Answer::Group(..) | Answer::Client(..) | Answer::Messages(..) => {}
         }
@@ -92,8 +98,11 @@ impl State {
         if with_groups {
             let before = self.groups.take().map(|(before, _)| before);
             let group_rates = before.as_ref().map(|before| rates::between(before, &snapshot).groups);
+            self.watch.see(&snapshot, Some(group_rates.as_ref().unwrap_or(&BTreeMap::new())));
             self.groups_before = before;
             self.groups = Some((snapshot.clone(), group_rates));
+        } else {
+            self.watch.see(&snapshot, None);
         }
         let at_ms = snapshot.asked_ms;
         self.picture = Some((snapshot, rates));

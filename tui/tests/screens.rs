@@ -99,6 +99,11 @@ fn a_broker() {
 }
 
 #[test]
+fn the_alerts() {
+    hold_at_every_width("alerts", |state| drop(press(state, "6")));
+}
+
+#[test]
 fn the_help() {
     hold_at_every_width("help", |state| drop(press(state, "?")));
 }

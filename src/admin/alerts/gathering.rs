@@ -11,7 +11,7 @@ use crate::{
 };
 use base::Clock;
 use futures_util::{
-    StreamExt,
+    FutureExt, StreamExt,
     future::{join, join_all},
     stream,
 };
@@ -21,6 +21,7 @@ use protocol::{
     consume_stats::{BrokerConsumeStats, QueueProgress},
     heartbeat::MessageModel,
     lock::QueueName,
+    route::ClusterInfo,
     topic::{DLQ_PREFIX, TopicList, TopicTable, is_system_topic, perm},
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,8 +46,8 @@ impl Admin {
         let servers = self.client.name_servers().await?;
         let mut evidence = Evidence { at_ms, ..Evidence::default() };
         let (names, of_masters) = join(
-            join_all(servers.iter().map(|addr| self.word_of(addr))),
-            join_all(masters.iter().map(|master| self.told_by(master))),
+            join_all(servers.iter().map(|addr| self.word_of(addr).boxed())),
+            join_all(masters.iter().map(|master| self.told_by(master).boxed())),
         )
         .await;
         for (addr, (brokers, topics)) in servers.into_iter().zip(names) {
@@ -69,7 +70,7 @@ impl Admin {
         groups.sort_by_cached_key(|(name, queues)| (std::cmp::Reverse(lag(queues)), name.clone()));
         evidence.left_out = groups.len().saturating_sub(GROUPS);
         groups.truncate(GROUPS);
-        let asked = groups.into_iter().map(|(name, queues)| self.group_evidence(name, queues));
+        let asked = groups.into_iter().map(|(name, queues)| self.group_evidence(name, queues).boxed());
         evidence.groups = join_all(asked).await;
         Ok(evidence)
     }
@@ -82,13 +83,14 @@ impl Admin {
             let list: TopicList = read(&answer, addr, ASKED)?;
             Ok(list.topic_list.into_iter().collect())
         };
-        let addrs = [addr.to_owned()];
-        let (census, topics): (_, Result<_, Error>) = join(self.census(&addrs), topics).await;
-        let brokers = match census.0.into_iter().next() {
-            Some(word) => word.said.map_err(|error| Unknown::from(&error)),
-            None => Err(Unknown::because("it was not asked")),
+        let brokers = async {
+            const ASKED: i32 = request::GET_BROKER_CLUSTER_INFO;
+            let answer = self.client.ask(addr, Command::request(ASKED)).await?;
+            let info: ClusterInfo = read(&answer, addr, ASKED)?;
+            Ok(BrokerRef::all_in(&info).into_iter().collect())
         };
-        (brokers, topics.map_err(|error| Unknown::from(&error)))
+        let (brokers, topics): (Result<_, Error>, Result<_, Error>) = join(brokers, topics).await;
+        (brokers.map_err(|error| Unknown::from(&error)), topics.map_err(|error| Unknown::from(&error)))
     }
 
     /// A master's settings, topics and groups.
@@ -129,12 +131,14 @@ impl Admin {
                 .is_some_and(|bits| bits & perm::WRITE == 0);
             (!closed).then_some((broker, topic))
         });
-        let asked = asked.map(|(broker, topic)| async move {
-            let route = self.route(topic).await.ok()?;
-            let told = route.queue_datas.iter().find(|data| data.broker_name == broker.name)?;
-            (told.perm & perm::WRITE == 0).then(|| broker.name.clone())
-        });
+        let asked: Vec<_> = asked.map(|(broker, topic)| self.wiped_by(&broker.name, topic).boxed()).collect();
         join_all(asked).await.into_iter().flatten().collect()
+    }
+
+    async fn wiped_by(&self, broker: &str, topic: &str) -> Option<String> {
+        let route = self.route(topic).await.ok()?;
+        let told = route.queue_datas.iter().find(|data| data.broker_name == broker)?;
+        (told.perm & perm::WRITE == 0).then(|| broker.to_owned())
     }
 
     /// Where the dead letters of each group end, all queues together.
@@ -145,29 +149,24 @@ impl Admin {
                 at.entry(topic.clone()).or_default().push(broker);
             }
         }
-        let asked = at.into_iter().take(DEAD).map(|(topic, brokers)| async move {
-            let mut end = 0;
-            for broker in brokers {
-                let place = Where::Broker(broker.addr.clone());
-                match self.topic_stats(&topic, &place).await {
-                    Err(error) => return (topic, Err(Unknown::from(&error))),
-                    Ok(stats) => {
-                        for outcome in stats.0 {
-                            match outcome.result {
-                                Ok(stats) => {
-                                    end += stats.offset_table.values().map(|queue| queue.max_offset).sum::<i64>()
-                                }
-                                Err(error) if error.refusal_code() == Some(response::TOPIC_NOT_EXIST) => {}
-                                Err(error) => return (topic, Err(Unknown::from(&error))),
-                            }
-                        }
-                    }
+        let asked: Vec<_> = at.iter().take(DEAD).map(|(topic, brokers)| self.end_of(topic, brokers).boxed()).collect();
+        let counts: Vec<_> = stream::iter(asked).buffered(AT_ONCE).collect().await;
+        at.keys().map(|topic| topic.trim_start_matches(DLQ_PREFIX).to_owned()).zip(counts).collect()
+    }
+
+    async fn end_of(&self, topic: &str, brokers: &[&BrokerRef]) -> Known<i64> {
+        let mut end = 0;
+        for broker in brokers {
+            let stats = self.topic_stats(topic, &Where::Broker(broker.addr.clone())).await;
+            for outcome in stats.map_err(|error| Unknown::from(&error))?.0 {
+                match outcome.result {
+                    Ok(stats) => end += stats.offset_table.values().map(|queue| queue.max_offset).sum::<i64>(),
+                    Err(error) if error.refusal_code() == Some(response::TOPIC_NOT_EXIST) => {}
+                    Err(error) => return Err(Unknown::from(&error)),
                 }
             }
-            (topic, Ok(end))
-        });
-        let counts: Vec<_> = stream::iter(asked).buffered(AT_ONCE).collect().await;
-        counts.into_iter().map(|(topic, end)| (topic.trim_start_matches(DLQ_PREFIX).to_owned(), end)).collect()
+        }
+        Ok(end)
     }
 
     async fn group_evidence(&self, group: String, queues: Vec<(QueueName, QueueProgress)>) -> GroupEvidence {
@@ -206,15 +205,27 @@ impl Admin {
         }
         evidence.not_asked = members.len().saturating_sub(MEMBERS);
         let group = &evidence.group;
-        let asked = members.into_values().enumerate().map(|(at, (mut member, broker))| async move {
-            if at < MEMBERS {
-                let run = self.running_info(&broker.addr, group, &member.id).await;
-                member.run = run.map(|info| run_of(&info)).map_err(|error| Unknown::from(&error));
-            }
-            member
-        });
+        let asked: Vec<_> = members
+            .into_values()
+            .enumerate()
+            .map(|(at, (member, broker))| self.with_run(group, member, broker, at < MEMBERS).boxed())
+            .collect();
         evidence.members = Ok(stream::iter(asked).buffered(AT_ONCE).collect().await);
         evidence
+    }
+
+    async fn with_run(
+        &self,
+        group: &str,
+        mut member: MemberEvidence,
+        broker: BrokerRef,
+        is_asked: bool,
+    ) -> MemberEvidence {
+        if is_asked {
+            let run = self.running_info(&broker.addr, group, &member.id).await;
+            member.run = run.map(|info| run_of(&info)).map_err(|error| Unknown::from(&error));
+        }
+        member
     }
 }
 

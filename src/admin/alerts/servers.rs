@@ -100,8 +100,11 @@ fn names(evidence: &Evidence) -> Vec<Alert> {
     alerts
 }
 
+/// A master and what is set there.
+type Settings<'a> = (&'a BrokerRef, &'a BTreeMap<String, String>);
+
 fn settings(evidence: &Evidence, alerts: &mut Vec<Alert>) {
-    let mut clusters: BTreeMap<&str, Vec<(&BrokerRef, &BTreeMap<String, String>)>> = BTreeMap::new();
+    let mut clusters: BTreeMap<&str, Vec<Settings>> = BTreeMap::new();
     for (broker, said) in &evidence.settings {
         match said {
             Ok(settings) => clusters.entry(&broker.cluster).or_default().push((broker, settings)),

@@ -10,26 +10,26 @@ use std::{
 };
 
 /// What one name server said.
-pub(crate) struct Word {
+pub(super) struct Word {
     /// Its address.
-    pub(crate) addr: String,
+    pub(super) addr: String,
     /// The brokers it knows.
-    pub(crate) said: Result<BTreeSet<BrokerRef>, Error>,
+    pub(super) said: Result<BTreeSet<BrokerRef>, Error>,
     /// How long it took.
-    pub(crate) took: Duration,
+    pub(super) took: Duration,
 }
 
 /// What each name server said.
-pub(crate) struct Census(pub(crate) Vec<Word>);
+pub(super) struct Census(pub(crate) Vec<Word>);
 
 impl Census {
     /// Every broker that any name server knows.
-    pub(crate) fn brokers(&self) -> BTreeSet<BrokerRef> {
+    pub(super) fn brokers(&self) -> BTreeSet<BrokerRef> {
         self.0.iter().filter_map(|word| word.said.as_ref().ok()).flatten().cloned().collect()
     }
 
     /// The verdict where no broker is known: no name server answered, or none has registered.
-    pub(crate) fn nobody(&self) -> Health {
+    pub(super) fn nobody(&self) -> Health {
         let servers: Vec<_> = self.0.iter().map(|word| word.addr.as_str()).collect();
         let about = format!("name servers {}", servers.join(", "));
         let silent: Vec<_> =
@@ -44,7 +44,7 @@ impl Census {
 
 impl Admin {
     /// Asks every name server, all at the same time, for all brokers.
-    pub(crate) async fn census(&self, addrs: &[String]) -> Census {
+    pub(super) async fn census(&self, addrs: &[String]) -> Census {
         let ask = |addr: &String| {
             let addr = addr.clone();
             async move {
