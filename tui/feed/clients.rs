@@ -51,7 +51,7 @@ pub struct ClientDetail {
     /// The number of its version, as it says.
     pub version: i32,
     /// How it runs, if it tells.
-    pub run: Option<Known<ClientRun>>,
+    pub run: Option<Known<Box<ClientRun>>>,
     /// Which brokers did not tell, and why.
     pub missing: Vec<(String, Unknown)>,
 }
@@ -131,7 +131,7 @@ pub(super) async fn ask_one(admin: &Admin, group: &str, id: &str) -> Known<Clien
     }
     if let Some(addr) = asked {
         let run = admin.running_info(&addr, group, id).await;
-        detail.run = Some(run.map(ClientRun::from).map_err(|error| Unknown::from(&error)));
+        detail.run = Some(run.map(|info| Box::new(info.into())).map_err(|error| Unknown::from(&error)));
         return Ok(detail);
     }
     // Then it produces, or has gone.

@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct HealthDetail {
     /// What servers and the members of the worst groups say.
-    pub evidence: Evidence,
+    pub evidence: Box<Evidence>,
 }
 
 pub(super) async fn ask(admin: &Admin, clock: &Clock) -> Known<HealthDetail> {
     let evidence = admin.evidence(clock).await.map_err(|error| Unknown::from(&error))?;
-    Ok(HealthDetail { evidence })
+    Ok(HealthDetail { evidence: Box::new(evidence) })
 }

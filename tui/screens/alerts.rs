@@ -176,8 +176,7 @@ pub fn wrapped(text: &str, width: usize, most: usize, mark: char) -> Vec<String>
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
         let mut word = word.to_owned();
-        loop {
-            let Some(line) = lines.last_mut() else { break };
+        while let Some(line) = lines.last_mut() {
             let gap = usize::from(!line.is_empty());
             if crate::sheet::wide(line) + gap + crate::sheet::wide(&word) <= width {
                 if gap == 1 {
