@@ -15,14 +15,16 @@ mod dead_letters;
 mod group;
 mod health;
 mod messages;
+mod team;
 mod topic;
 
-pub use clients::{ClientDetail, Clients};
+pub use clients::{ClientDetail, ClientLine, ClientRun, Clients};
 pub use dead_letters::{DeadLetterGroup, DeadLetterGroups};
 pub use group::{GroupDetail, Members};
 pub use health::HealthDetail;
 pub use messages::{MessageAt, Page, Spot, Start};
-pub use topic::TopicDetail;
+pub use team::Team;
+pub use topic::{TopicDetail, TopicReader};
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -34,9 +36,9 @@ pub enum Question {
     },
     /// The names of all topics: one question to a name server.
     Topics,
-    /// The queues of a topic: one question to each master.
+    /// The queues of a topic and its readers: two questions to each master, and some for each reader.
     Topic(String),
-    /// The queues and members of a group: two questions to each master.
+    /// The queues and members of a group: two questions to each master, and one to each member from time to time.
     Group(String),
     /// Everybody who is connected: a question for each group to each master.
     Clients,
@@ -150,30 +152,34 @@ pub struct Feed {
     admin: Admin,
     clock: Clock,
     asked: JoinSet<Answer>,
+    teams: team::Teams,
 }
 
 impl Feed {
     /// Asks this cluster.
     pub fn new(admin: Admin, clock: Clock) -> Self {
-        Self { admin, clock, asked: JoinSet::new() }
+        Self { admin, clock, asked: JoinSet::new(), teams: team::Teams::default() }
     }
 
     /// Asks. The answer comes from [`Feed::answer`].
     pub fn ask(&mut self, question: Question) {
-        let (admin, clock) = (self.admin.clone(), self.clock.clone());
+        let (admin, clock, teams) = (self.admin.clone(), self.clock.clone(), self.teams.clone());
         self.asked.spawn(async move {
             match question {
                 Question::Picture { groups } => {
                     let got = admin.snapshot(&clock, groups).await;
+                    if let (true, Ok(snapshot)) = (groups, &got) {
+                        teams.note_lags(snapshot);
+                    }
                     Answer::Picture { groups, got: got.map(Box::new).map_err(|error| Unknown::from(&error)) }
                 }
                 Question::Topics => Answer::Topics(admin.topics().await.map_err(|error| Unknown::from(&error))),
                 Question::Topic(name) => {
-                    let got = topic::ask(&admin, &name).await;
+                    let got = topic::ask(&admin, &clock, &teams, &name).await;
                     Answer::Topic(name, got)
                 }
                 Question::Group(name) => {
-                    let got = group::ask(&admin, &name).await;
+                    let got = group::ask(&admin, &clock, &teams, &name).await;
                     Answer::Group(name, got)
                 }
                 Question::Clients => Answer::Clients(clients::ask_all(&admin).await),
@@ -190,7 +196,7 @@ impl Feed {
                     Answer::Trace(id, got)
                 }
                 Question::DeadLetters => Answer::DeadLetters(dead_letters::ask(&admin).await),
-                Question::Health => Answer::Health(health::ask(&admin).await),
+                Question::Health => Answer::Health(health::ask(&admin, &clock).await),
                 Question::Plan(order) => {
                     let got = orders::plan(&admin, &order).await;
                     Answer::Planned(order, got)

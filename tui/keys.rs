@@ -33,6 +33,8 @@ pub enum Action {
     DeadLetters,
     /// The screen of alerts.
     Alerts,
+    /// The alerts about the row.
+    AlertsOfRow,
     /// The screen of charts.
     Charts,
     /// The messages of the row.
@@ -163,6 +165,7 @@ pub const BINDINGS: &[Binding] = &[
     binding(&[key('4')], "4", Action::Clients, "who is connected", None),
     binding(&[key('5')], "5", Action::DeadLetters, "dead letters", None),
     binding(&[key('6')], "6", Action::Alerts, "what is wrong, and what mends it", None),
+    binding(&[key('!')], "!", Action::AlertsOfRow, "the alerts about the row", None),
     binding(&[key('e')], "e", Action::Charts, "charts of the last quarter of an hour: the row's and the totals", None),
     binding(&[key('m')], "m", Action::Messages, "the messages of the topic or queue", None),
     binding(&[key('x')], "x", Action::Order, "reset, drain, resend, delete: with --write", None),

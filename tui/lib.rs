@@ -30,8 +30,8 @@ mod words;
 
 pub use demo::demo;
 pub use feed::{
-    Answer, ClientDetail, Clients, DeadLetterGroup, DeadLetterGroups, Feed, GroupDetail, HealthDetail, Members,
-    MessageAt, Page, Question, Spot, Start, TopicDetail,
+    Answer, ClientDetail, ClientLine, ClientRun, Clients, DeadLetterGroup, DeadLetterGroups, Feed, GroupDetail,
+    HealthDetail, Members, MessageAt, Page, Question, Spot, Start, Team, TopicDetail, TopicReader,
 };
 pub use look::{Look, Theme};
 pub use orders::Order;

@@ -1,7 +1,7 @@
 //! The same as on the screen for where there is none: tables with nothing left out, and JSON.
 
 use crate::{
-    screens::{behind, brokers, totals, worst_groups},
+    screens::{alerts_of, behind, brokers, mark, totals, worst_groups},
     sheet::Sheet,
     state::State,
 };
@@ -37,7 +37,7 @@ impl From<Sheet> for Table {
     }
 }
 
-/// Totals, brokers and the worst groups.
+/// Totals, brokers, the worst groups, and the alerts that pictures alone give.
 pub fn text(state: &State) -> Vec<Table> {
     let mut all = Table { title: "totals".to_owned(), headings: Vec::new(), rows: vec![Vec::new()], notes: Vec::new() };
     for (total, heading) in totals(state).into_iter().zip(["IN", "OUT", "IN BYTES", "LAG"]) {
@@ -45,7 +45,10 @@ pub fn text(state: &State) -> Vec<Table> {
         all.notes.extend(total.cell.why.map(|why| format!("{heading}: {why}")));
         all.rows[0].push(total.cell.text);
     }
-    vec![all, brokers(state).into(), worst_groups(state).into()]
+    let mut alerts = Table::from(alerts_of(state));
+    // They say all that is to be said.
+    alerts.notes.clear();
+    vec![all, mark(state, brokers(state)).into(), mark(state, worst_groups(state)).into(), alerts]
 }
 
 /// An object whose unknown fields are null, with the reasons in its field `unknown`.
@@ -171,5 +174,13 @@ pub fn json(state: &State) -> Value {
             "name": broker.name, "id": broker.id, "address": broker.addr, "last_registered_ms": seen,
         })).collect::<Vec<_>>(),
         "groups": groups,
+        "alerts": state.watch.alerts().iter().map(|alert| json!({
+            "code": alert.code,
+            "level": alert.level.name().to_lowercase(),
+            "about": alert.about.to_string(),
+            "evidence": alert.evidence,
+            "command": alert.command,
+            "since_ms": alert.since_ms,
+        })).collect::<Vec<_>>(),
     })
 }

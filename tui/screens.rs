@@ -29,6 +29,7 @@ pub mod placing;
 mod table;
 mod topics;
 
+pub use alerts::{all as alerts_of, mark, subject};
 pub use cluster::{behind, brokers, totals, worst_groups};
 
 /// Fewest columns and rows that everything fits in.
@@ -37,10 +38,10 @@ pub const LEAST: (u16, u16) = (60, 15);
 /// The rows of a screen, in their usual order.
 pub fn sheet(state: &State, view: &View) -> Sheet {
     match view {
-        View::Cluster => brokers(state),
-        View::Topics => topics::all(state),
+        View::Cluster => mark(state, brokers(state)),
+        View::Topics => mark(state, topics::all(state)),
         View::Topic(name) => topics::one(state, name),
-        View::Groups => groups::all(state),
+        View::Groups => mark(state, groups::all(state)),
         View::Group(name) => groups::one(state, name),
         View::Broker(cluster, name, id) => broker::one(state, cluster, name, *id),
         View::Clients => clients::all(state),
@@ -79,7 +80,9 @@ pub fn draw(live: &State, frame: &mut Frame<'_>) {
     } else {
         canvas.table(&sheet, &placing::list_in(state, &sheet, parts.list), chosen);
     }
-    canvas.said(row(area, area.height - 2), &sheet, chosen);
+    for (at, (line, tone)) in (0..).zip(canvas.to_be_said(&sheet, chosen, parts.said)) {
+        canvas.write(row(parts.said, at), area.x + 1, &line, canvas.style(tone));
+    }
     let cursor = canvas.foot(row(area, area.height - 1));
     if let Some(cursor) = cursor {
         frame.set_cursor_position(cursor);
@@ -139,6 +142,7 @@ impl Canvas<'_> {
         self.buffer.set_style(area, style);
         let mut right = String::new();
         let mut tone = Tone::Plain;
+        right.push_str(&alerts::head(state));
         match &state.picture {
             None => right.push_str(if state.trouble.is_some() { "! no answer" } else { "asking" }),
             Some((snapshot, _)) => {
@@ -189,13 +193,12 @@ impl Canvas<'_> {
         }
     }
 
-    /// Why things are not known: of the picture, else of the row that is chosen.
-    fn said(&mut self, area: Rect, sheet: &Sheet, chosen: Option<usize>) {
+    /// Why things are not known: of the picture, else of the row that is chosen. An alert is told in as many lines as
+    /// there are.
+    fn to_be_said(&self, sheet: &Sheet, chosen: Option<usize>, area: Rect) -> Vec<(String, Tone)> {
         let state = self.state;
         if let Some((order, plan)) = &state.confirming {
-            let text = format!("! {order}: {plan}");
-            self.write(area, area.x + 1, &text, self.style(Tone::Bad));
-            return;
+            return vec![(format!("! {order}: {plan}"), Tone::Bad)];
         }
         let (text, tone) = match (&state.told, &state.trouble) {
             (Some(told), _) => (told.clone(), Tone::Warn),
@@ -214,7 +217,16 @@ impl Canvas<'_> {
                 (said.join("; "), Tone::Faint)
             }
         };
-        self.write(area, area.x + 1, &text, self.style(tone));
+        if state.place().view != View::Alerts || tone != Tone::Faint {
+            return vec![(text, tone)];
+        }
+        let lines = alerts::wrapped(
+            &text,
+            usize::from(area.width.saturating_sub(2)),
+            usize::from(area.height),
+            state.look.cut(),
+        );
+        lines.into_iter().map(|line| (line, tone)).collect()
     }
 
     /// What is being typed, else the keys; gives where the cursor stands.

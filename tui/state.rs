@@ -15,6 +15,7 @@ use crate::{
 };
 use admin::{
     BrokerRef, Snapshot, StoredMessage, Trace,
+    alerts::Watch,
     rates::{BrokerRates, GroupRates, Rates},
     snapshot::{AllGroups, Known, Total, Unknown},
 };
@@ -197,6 +198,8 @@ pub struct State {
     pub dead_letters: Heard<DeadLetterGroups>,
     /// What alerts rest on beyond the picture.
     pub health: Heard<HealthDetail>,
+    /// What is wrong: judged once for each answer.
+    pub watch: Watch,
     /// Where one came from, and at the end where one is; never empty.
     places: Vec<Place>,
     /// What is being typed.
@@ -258,6 +261,7 @@ impl State {
             body_form: None,
             dead_letters: Heard::of(""),
             health: Heard::of(""),
+            watch: Watch::default(),
             places: vec![Place::at(View::Cluster)],
             prompt: None,
             write: false,

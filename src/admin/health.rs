@@ -10,7 +10,10 @@ mod names;
 mod replication;
 
 pub use broker::BrokerLimits;
+pub(crate) use broker::{judge_info, number};
+pub(crate) use names::{differences, identities};
 pub use replication::ReplicationLimits;
+pub(crate) use replication::{Ends, compare};
 
 use std::time::Duration;
 
@@ -126,23 +129,23 @@ impl Health {
 // What kinds of trouble there are.
 
 /// No name server answers, or one of them does not.
-const NO_NAME_SERVER: &str = "H02";
+pub(crate) const NO_NAME_SERVER: &str = "H02";
 /// A broker that is registered cannot be reached.
-const OUT_OF_REACH: &str = "H04";
+pub(crate) const OUT_OF_REACH: &str = "H04";
 /// There is no broker to send clients to.
-const NO_ROUTE: &str = "H05";
+pub(crate) const NO_ROUTE: &str = "H05";
 /// Name servers tell different things.
-const NAMES_DIFFER: &str = "H06";
+pub(crate) const NAMES_DIFFER: &str = "H06";
 /// Two brokers are one, or a broker name has no master.
-const IDENTITY: &str = "H07";
+pub(crate) const IDENTITY: &str = "H07";
 /// Requests wait for too long.
-const BUSY: &str = "H08";
+pub(crate) const BUSY: &str = "H08";
 /// A disk is nearly full, or messages are refused.
-const DISK: &str = "H09";
+pub(crate) const DISK: &str = "H09";
 /// A slave lags, is missing, or has another history.
-const SLAVE: &str = "H10";
+pub(crate) const SLAVE: &str = "H10";
 /// A store has damaged records.
-const DAMAGE: &str = "H22";
+pub(crate) const DAMAGE: &str = "H22";
 
 #[cfg(test)]
 mod tests {

@@ -4,6 +4,7 @@
 //! reason and never left out, nor shown as empty. Does not print.
 
 mod admin;
+pub mod alerts;
 mod broker_info;
 mod brokers;
 mod browse;

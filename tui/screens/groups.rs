@@ -1,7 +1,7 @@
 //! Consumer groups: all of them, and one with its queues and members.
 
 use crate::{
-    feed::{Spot, Start},
+    feed::{Spot, Start, Team},
     figures::{count, span},
     look::Tone,
     sheet::{Cell, Row, Sheet},
@@ -11,6 +11,7 @@ use admin::{
     rates::GroupRates,
     snapshot::{GroupView, Known, Unknown},
 };
+use protocol::lock::QueueName;
 use std::collections::BTreeMap;
 
 /// The column of the lag.
@@ -132,8 +133,9 @@ pub fn one(state: &State, name: &str) -> Sheet {
         ("BROKER", false, 0),
         ("QUEUE", true, 0),
         ("LAG", true, 0),
-        ("CONSUMED", true, 2),
-        ("END", true, 3),
+        ("OWNER / WANTS", false, 2),
+        ("CONSUMED", true, 3),
+        ("END", true, 4),
         ("CONSUMED TO", true, 1),
     ];
     let heard = &state.group;
@@ -148,6 +150,11 @@ pub fn one(state: &State, name: &str) -> Sheet {
         detail.queues.len(),
         detail.members.len()
     );
+    if detail.team.broadcasts {
+        title.push_str(", broadcasting: no queue has an owner");
+    } else if detail.team.not_asked > 0 {
+        title.push_str(&format!(", {} of them not asked", detail.team.not_asked));
+    }
     title.push_str(&stale(state.now_ms - at_ms, heard.trouble.as_ref(), &detail.missing));
     let mut sheet = Sheet::new(title, &columns, "it has no position in any queue, and no member");
     for (queue, at) in &detail.queues {
@@ -167,6 +174,7 @@ pub fn one(state: &State, name: &str) -> Sheet {
                 Cell::text(queue.broker_name.clone()),
                 Cell::number(f64::from(queue.queue_id), |id| id.to_string()),
                 Cell::number(lag as f64, count),
+                owner(&detail.team, queue, detail.members.len()),
                 Cell::number(at.consumer_offset as f64, |at| at.to_string()),
                 Cell::number(at.broker_offset as f64, |at| at.to_string()),
                 consumed_to,
@@ -181,16 +189,39 @@ pub fn one(state: &State, name: &str) -> Sheet {
         });
     }
     for (id, (from, what)) in &detail.members {
-        let mut cells = vec![Cell::text(id.clone()), Cell::text("member")];
-        cells.extend((0..5).map(|_| Cell::none()));
+        let mut cells = vec![Cell::text(id.clone()), Cell::word("member"), Cell::none(), Cell::none()];
+        let mut note = format!("{id} at {from}, {what}");
+        cells.push(match detail.team.wants.get(id) {
+            Some(Ok(wants)) => {
+                let wants = wants.iter().map(|(topic, what)| format!("{topic}: {what}")).collect::<Vec<_>>().join(", ");
+                note.push_str(&format!("; wants {wants}"));
+                Cell::text(wants)
+            }
+            Some(Err(why)) => Cell::unknown(Unknown::because(format!("it does not tell (307): {why}"))),
+            None => Cell::none(),
+        });
+        cells.extend((0..3).map(|_| Cell::none()));
         sheet.rows.push(Row {
             key: id.clone(),
             cells,
-            note: Some(format!("{id} at {from}, {what}")),
+            opens: Some(View::Client(name.to_owned(), id.clone())),
+            note: Some(note),
             ..Row::default()
         });
     }
     sheet
+}
+
+/// Whose queue it is.
+pub fn owner(team: &Team, queue: &QueueName, members: usize) -> Cell {
+    match team.owner(queue) {
+        Ok(Some(owner)) => Cell::text(owner),
+        // Without members it is nobody's, and nothing is wrong with that queue alone.
+        Ok(None) if members == 0 => Cell::none(),
+        Ok(None) => Cell::word("! nobody").tone_if(true, Tone::Warn),
+        Err(_) if team.broadcasts => Cell::word("everybody"),
+        Err(why) => Cell::unknown(why),
+    }
 }
 
 /// What is to be said of an answer's age and of what it lacks.

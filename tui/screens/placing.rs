@@ -1,6 +1,6 @@
 //! Where things are on the screen: for who draws them, and for the mouse.
 
-use super::worst_groups;
+use super::{mark, worst_groups};
 use crate::{
     sheet::Sheet,
     state::{State, View},
@@ -12,6 +12,9 @@ pub const MARGIN: u16 = 2;
 /// The title and the headings above the rows.
 pub const HEAD: u16 = 2;
 
+/// Most lines that are said of an alert.
+const SAID: u16 = 7;
+
 /// The parts of a screen between head and foot.
 pub struct Parts {
     /// The totals, on the screen of the cluster.
@@ -20,14 +23,19 @@ pub struct Parts {
     pub list: Rect,
     /// The groups that are furthest behind, there.
     pub worst: Option<Rect>,
+    /// What is said of the chosen row.
+    pub said: Rect,
 }
 
 /// Where they are on a screen that is large enough, for so many rows.
 pub fn parts(state: &State, rows: usize, screen: Rect) -> Parts {
     let width = screen.width;
-    let mut list = Rect { y: screen.y + 1, height: screen.height.saturating_sub(3), ..screen };
+    // An alert has more to say.
+    let lines = if state.place().view == View::Alerts { (screen.height / 4).clamp(1, SAID) } else { 1 };
+    let mut list = Rect { y: screen.y + 1, height: screen.height.saturating_sub(2 + lines), ..screen };
+    let said = Rect { y: list.bottom(), height: lines, ..screen };
     if state.place().view != View::Cluster {
-        return Parts { totals: None, list, worst: None };
+        return Parts { totals: None, list, worst: None, said };
     }
     let totals = Rect { height: (if width >= 120 { 2 } else { 3 }).min(list.height), ..list };
     list = Rect { y: totals.bottom(), height: list.height - totals.height, ..list };
@@ -36,7 +44,7 @@ pub fn parts(state: &State, rows: usize, screen: Rect) -> Parts {
     let for_groups = list.height.saturating_sub(rows).clamp(5, 12).min(list.height / 2);
     let worst = Rect { y: list.bottom() - for_groups, height: for_groups, ..list };
     list.height -= for_groups;
-    Parts { totals: Some(totals), list, worst: Some(worst) }
+    Parts { totals: Some(totals), list, worst: Some(worst), said }
 }
 
 /// A table in its place.
@@ -95,7 +103,7 @@ pub fn list_in(state: &State, sheet: &Sheet, area: Rect) -> Placed {
 
 /// The groups that are furthest behind.
 pub fn worst(state: &State, area: Rect) -> (Sheet, Placed) {
-    let mut sheet = worst_groups(state);
+    let mut sheet = mark(state, worst_groups(state));
     sheet.translate(state.look.lang);
     let placed = Placed::of(&sheet, area, None, 0);
     (sheet, placed)

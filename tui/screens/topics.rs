@@ -1,14 +1,19 @@
 //! Topics: all of them, and one with its queues and readers.
 
-use super::groups::{age, stale};
+use super::groups::{age, owner, stale};
 use crate::{
-    feed::{Spot, Start},
+    feed::{Spot, Start, TopicReader},
     figures::{count, span},
+    look::Tone,
     sheet::{Cell, Row, Sheet},
     state::{State, View},
 };
 use admin::snapshot::{AllGroups, Known, Progress, Unknown};
-use protocol::topic::{DLQ_PREFIX, REPLY_SUFFIX, RETRY_PREFIX, is_system_topic};
+use protocol::{
+    consume_stats::QueueProgress,
+    lock::QueueName,
+    topic::{DLQ_PREFIX, REPLY_SUFFIX, RETRY_PREFIX, is_system_topic},
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How fast each topic grows that a group reads, messages a second: from the pictures of groups, so that it costs nothing.
@@ -109,12 +114,14 @@ pub fn one(state: &State, name: &str) -> Sheet {
     let columns = [
         ("BROKER / GROUP", false, 0),
         ("QUEUE", true, 0),
-        ("MIN", true, 2),
+        ("MIN", true, 5),
         ("MAX", true, 0),
-        ("MESSAGES", true, 1),
+        ("MESSAGES", true, 4),
         ("IN/S", true, 0),
         ("LAG", true, 0),
-        ("LAST STORED", true, 0),
+        ("LAST STORED", true, 1),
+        ("CONSUMED", true, 3),
+        ("OWNER", false, 2),
     ];
     let heard = &state.topic;
     let Some((detail, at_ms)) = heard.last.as_ref().filter(|_| heard.name == name) else {
@@ -123,7 +130,13 @@ pub fn one(state: &State, name: &str) -> Sheet {
     };
     let messages: i64 = detail.queues.values().map(|queue| queue.max_offset - queue.min_offset).sum();
     let stale = stale(state.now_ms - at_ms, heard.trouble.as_ref(), &detail.missing);
-    let title = format!("topic {name}: {} queues, {} messages{stale}", detail.queues.len(), count(messages as f64));
+    let left = if detail.left_out.is_empty() {
+        String::new()
+    } else {
+        format!(", {} readers left out", detail.left_out.len())
+    };
+    let title =
+        format!("topic {name}: {} queues, {} messages{left}{stale}", detail.queues.len(), count(messages as f64));
     let mut sheet = Sheet::new(title, &columns, "no broker has this topic");
     for (queue, extent) in &detail.queues {
         let before = heard.before.as_ref().and_then(|(detail, at)| Some((detail.queues.get(queue)?.max_offset, *at)));
@@ -153,6 +166,8 @@ pub fn one(state: &State, name: &str) -> Sheet {
                 Cell::known(rate, count),
                 Cell::none(),
                 last,
+                Cell::none(),
+                Cell::none(),
             ],
             messages: Some(Spot {
                 topic: name.to_owned(),
@@ -161,6 +176,7 @@ pub fn one(state: &State, name: &str) -> Sheet {
             }),
             ..Row::default()
         });
+        sheet.rows.extend(detail.readers.iter().filter_map(|reader| reading(state, queue, reader)));
     }
     let groups = state.groups.iter().flat_map(|(groups, _)| &groups.groups().known);
     for (group, view) in groups {
@@ -168,7 +184,7 @@ pub fn one(state: &State, name: &str) -> Sheet {
         let mut cells = vec![Cell::text(group.clone())];
         cells.extend((0..5).map(|_| Cell::none()));
         cells.push(Cell::number(progress.lag as f64, count));
-        cells.push(Cell::none());
+        cells.extend((0..3).map(|_| Cell::none()));
         let note = Some(format!("group {group} reads {} queues of it{}", progress.queues, age(state)));
         sheet.rows.push(Row {
             key: format!("group {group}"),
@@ -179,6 +195,52 @@ pub fn one(state: &State, name: &str) -> Sheet {
         });
     }
     sheet
+}
+
+/// How far a group is in a queue: a row below the queue's.
+fn reading(state: &State, queue: &QueueName, reader: &TopicReader) -> Option<Row> {
+    let group = &reader.group;
+    let at = match (reader.queues.get(queue), &reader.missing) {
+        (Some(at), _) => Ok(at),
+        (None, Some(why)) => Err(why),
+        // It has not begun to read this queue.
+        (None, None) => return None,
+    };
+    let branch = if state.look.ascii { "`-" } else { "└" };
+    let mut cells = vec![
+        Cell::text(format!("{branch} {group}")),
+        Cell::number(f64::from(queue.queue_id), |id| id.to_string()).tone_if(true, Tone::Faint),
+    ];
+    cells.extend((0..4).map(|_| Cell::none()));
+    let number = |of: &dyn Fn(&QueueProgress) -> i64, shown: &dyn Fn(f64) -> String| match at {
+        Ok(at) => Cell::number(of(at) as f64, shown),
+        Err(why) => Cell::unknown(why.clone()),
+    };
+    cells.push(number(&|at| at.lag().max(0), &count));
+    cells.push(Cell::none());
+    cells.push(number(&|at| at.consumer_offset, &|at| at.to_string()));
+    cells.push(owner(&reader.team, queue, reader.team.wants.len()));
+    let note = at.ok().map(|at| {
+        let whose = match reader.team.owner(queue) {
+            Ok(Some(owner)) => format!(", held by {owner}"),
+            Ok(None) => ", held by nobody".to_owned(),
+            Err(_) => String::new(),
+        };
+        format!("{group} consumed to {}: {} behind{whose}", at.consumer_offset, at.lag().max(0))
+    });
+    let spot = |at: &QueueProgress| Spot {
+        topic: queue.topic.clone(),
+        queue: Some((queue.broker_name.clone(), queue.queue_id)),
+        start: Start::Offset(at.consumer_offset),
+    };
+    Some(Row {
+        key: format!("{}/{} {group}", queue.broker_name, queue.queue_id),
+        cells,
+        opens: Some(View::Group(group.clone())),
+        messages: at.ok().map(spot),
+        note,
+        ..Row::default()
+    })
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::{Effect, Place, Prompt, PromptKind, State, View, view::member};
 use crate::{
     keys::{self, Action},
-    screens::{self, placing},
+    screens::{self, placing, subject},
     sheet::Sheet,
 };
 use crossterm::event::KeyEvent;
@@ -76,6 +76,14 @@ impl State {
             Action::Clients => return self.go(View::Clients),
             Action::DeadLetters => return self.go(View::DeadLetters),
             Action::Alerts => return self.go(View::Alerts),
+            Action::AlertsOfRow => {
+                let sheet = self.sheet();
+                let row = self.chosen_in(&sheet).and_then(|at| sheet.rows.get(at));
+                let subject = row.and_then(|row| row.opens.as_ref()).or(Some(&self.place().view)).and_then(subject);
+                let effects = self.go(View::Alerts);
+                self.place_mut().filter = subject.unwrap_or_default();
+                return effects;
+            }
             Action::Charts => {
                 // There is a chart of the row, too.
                 let sheet = self.sheet();

@@ -10,6 +10,7 @@ use admin::{
     rates::{self, BrokerRates},
     snapshot::{AllGroups, Known},
 };
+use std::collections::BTreeMap;
 
 /// Groups are asked for with each so-manieth picture where they are not the main thing: that question is the heavy one.
 const GROUPS_EVERY: u32 = 5;
@@ -94,7 +95,12 @@ impl State {
             }
             Answer::Trace(id, got) if self.trace.is_of(&id) => self.trace.hear(got, now_ms),
             Answer::DeadLetters(got) => self.dead_letters.hear(got, now_ms),
-            Answer::Health(got) => self.health.hear(got, now_ms),
+            Answer::Health(got) => {
+                if let Ok(detail) = &got {
+                    self.watch.hear(&detail.evidence);
+                }
+                self.health.hear(got, now_ms);
+            }
             Answer::Planned(order, got) => self.planned(order, got),
             Answer::Done(order, got) => self.done(&order, got),
             // Of what is not shown any more.
@@ -122,6 +128,10 @@ impl State {
             self.groups_before = self.groups.take().map(|(before, _)| before);
             let rates = self.groups_before.as_ref().map(|before| rates::of_groups(before, &groups));
             self.groups = Some((groups, rates));
+            let rates = self.groups.as_ref().and_then(|(_, rates)| rates.as_ref());
+            self.watch.see(&snapshot, Some(rates.unwrap_or(&BTreeMap::new())));
+        } else {
+            self.watch.see(&snapshot, None);
         }
         let at_ms = snapshot.asked_ms;
         self.picture = Some((snapshot, rates));

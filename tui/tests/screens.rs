@@ -127,6 +127,11 @@ fn the_choice_of_columns() {
 }
 
 #[test]
+fn the_alerts() {
+    hold_at_every_width("alerts", |state| drop(press(state, "6")));
+}
+
+#[test]
 fn the_help() {
     hold_at_every_width("help", |state| drop(press(state, "?")));
 }

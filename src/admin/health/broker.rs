@@ -11,7 +11,7 @@ use std::{
 };
 
 /// What a broker says of itself: name → value.
-pub(super) type Info = BTreeMap<String, String>;
+pub(crate) type Info = BTreeMap<String, String>;
 
 /// What one broker answered.
 pub(super) struct Answer<B> {
@@ -105,7 +105,8 @@ fn label(broker: &impl Display) -> String {
     broker.to_string().split(" (").next().unwrap_or_default().replace([':', ' '], "_")
 }
 
-fn judge_info(health: &mut Health, about: &str, of: &str, info: &Info, limits: &BrokerLimits) {
+/// What its word on itself comes to. `of` ends the names of its figures.
+pub(crate) fn judge_info(health: &mut Health, about: &str, of: &str, info: &Info, limits: &BrokerLimits) {
     if let Some(why) = info.get("refusingWrites") {
         health.findings.push(Finding::bad(Level::Critical, DISK, about, format!("refuses messages: {why}")));
     }
@@ -159,7 +160,7 @@ fn judge_info(health: &mut Health, about: &str, of: &str, info: &Info, limits: &
 }
 
 /// A figure that a broker tells.
-pub(super) fn number(info: &Info, key: &str) -> Option<f64> {
+pub(crate) fn number(info: &Info, key: &str) -> Option<f64> {
     info.get(key)?.trim().parse().ok().filter(|number: &f64| number.is_finite())
 }
 

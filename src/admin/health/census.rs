@@ -20,7 +20,7 @@ pub(super) struct Word {
 }
 
 /// What each name server said.
-pub(super) struct Census(pub(super) Vec<Word>);
+pub(super) struct Census(pub(crate) Vec<Word>);
 
 impl Census {
     /// Every broker that any name server knows.

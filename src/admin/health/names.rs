@@ -50,36 +50,9 @@ fn judge(census: &Census, at_least: Option<usize>) -> Health {
     let brokers = census.brokers();
     let critical =
         |code, about: &dyn ToString, says: String| Finding::bad(Level::Critical, code, about.to_string(), says);
-    for word in &census.0 {
-        let Ok(known) = &word.said else { continue };
-        for missing in brokers.difference(known) {
-            let says = format!("is not registered at the name server {}; others know it", word.addr);
-            health.findings.push(critical(NAMES_DIFFER, missing, says));
-        }
-    }
-    let mut names = BTreeMap::<&str, BTreeSet<&BrokerRef>>::new();
-    let mut addrs = BTreeMap::<&str, BTreeSet<(&str, i64)>>::new();
-    for broker in &brokers {
-        names.entry(&broker.name).or_default().insert(broker);
-        addrs.entry(&broker.addr).or_default().insert((&broker.name, broker.id));
-    }
-    for (addr, who) in addrs.iter().filter(|(_, who)| who.len() > 1) {
-        let who: Vec<_> = who.iter().map(|(name, id)| format!("{name}:{id}")).collect();
-        health.findings.push(critical(IDENTITY, addr, format!("is registered as several brokers: {}", who.join(", "))));
-    }
-    for (name, members) in &names {
-        if !members.iter().any(|broker| broker.is_master()) {
-            let slaves = count(members.len(), "slave");
-            let says = format!("has no master, only {slaves}: it can be read and takes no messages; start its master");
-            health.findings.push(critical(IDENTITY, name, says));
-        }
-        let clusters: BTreeSet<&str> = members.iter().map(|broker| broker.cluster.as_str()).collect();
-        if clusters.len() > 1 {
-            let clusters: Vec<_> = clusters.into_iter().collect();
-            let says = format!("is in several clusters: {}", clusters.join(", "));
-            health.findings.push(critical(IDENTITY, name, says));
-        }
-    }
+    let words = census.0.iter().filter_map(|word| Some((word.addr.as_str(), word.said.as_ref().ok()?)));
+    health.findings.extend(differences(words).into_iter().map(|(_, finding)| finding));
+    health.findings.extend(identities(&brokers));
     // With no name server that answers, how many brokers there are is not known.
     if census.0.iter().any(|word| word.said.is_ok()) {
         let there = brokers.iter().map(|broker| (&broker.name, broker.id)).collect::<BTreeSet<_>>().len();
@@ -93,6 +66,50 @@ fn judge(census: &Census, at_least: Option<usize>) -> Health {
         health.measures.push(Measure::new("brokers", "", Some(there as f64)));
     }
     health
+}
+
+/// The brokers that a name server lacks and others know.
+pub(crate) fn differences<'a>(
+    words: impl Iterator<Item = (&'a str, &'a BTreeSet<BrokerRef>)> + Clone,
+) -> Vec<(BrokerRef, Finding)> {
+    let all: BTreeSet<&BrokerRef> = words.clone().flat_map(|(_, known)| known).collect();
+    let mut found = Vec::new();
+    for (addr, known) in words {
+        for missing in all.iter().filter(|broker| !known.contains(**broker)) {
+            let says = format!("is not registered at the name server {addr}; others know it");
+            found.push(((*missing).clone(), Finding::bad(Level::Critical, NAMES_DIFFER, missing, says)));
+        }
+    }
+    found
+}
+
+/// Brokers that are one, names in several clusters, and names without a master.
+pub(crate) fn identities<'a>(brokers: impl IntoIterator<Item = &'a BrokerRef>) -> Vec<Finding> {
+    let critical = |about: &str, says: String| Finding::bad(Level::Critical, IDENTITY, about, says);
+    let mut found = Vec::new();
+    let mut names = BTreeMap::<&str, BTreeSet<&BrokerRef>>::new();
+    let mut addrs = BTreeMap::<&str, BTreeSet<(&str, i64)>>::new();
+    for broker in brokers {
+        names.entry(&broker.name).or_default().insert(broker);
+        addrs.entry(&broker.addr).or_default().insert((&broker.name, broker.id));
+    }
+    for (addr, who) in addrs.iter().filter(|(_, who)| who.len() > 1) {
+        let who: Vec<_> = who.iter().map(|(name, id)| format!("{name}:{id}")).collect();
+        found.push(critical(addr, format!("is registered as several brokers: {}", who.join(", "))));
+    }
+    for (name, members) in &names {
+        if !members.iter().any(|broker| broker.is_master()) {
+            let slaves = count(members.len(), "slave");
+            let says = format!("has no master, only {slaves}: it can be read and takes no messages; start its master");
+            found.push(critical(name, says));
+        }
+        let clusters: BTreeSet<&str> = members.iter().map(|broker| broker.cluster.as_str()).collect();
+        if clusters.len() > 1 {
+            let clusters: Vec<_> = clusters.into_iter().collect();
+            found.push(critical(name, format!("is in several clusters: {}", clusters.join(", "))));
+        }
+    }
+    found
 }
 
 fn count(number: usize, what: &str) -> String {

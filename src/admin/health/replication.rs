@@ -28,7 +28,7 @@ impl Default for ReplicationLimits {
 
 /// The ends of a log.
 #[derive(Clone, Debug, Default)]
-struct Ends {
+pub(crate) struct Ends {
     min: i64,
     max: i64,
     /// What keeps a slave from following, if it says.
@@ -36,7 +36,7 @@ struct Ends {
 }
 
 impl Ends {
-    fn of(info: &Info) -> Option<Self> {
+    pub(crate) fn of(info: &Info) -> Option<Self> {
         let number = |key| info.get(key).and_then(|text| text.trim().parse::<i64>().ok());
         let (min, max) = (number("commitLogMinOffset")?, number("commitLogMaxOffset")?);
         Some(Self { min, max, hindered: hindered(info) })
@@ -142,7 +142,7 @@ fn judge(groups: &BTreeMap<String, Group>, limits: &ReplicationLimits) -> Health
 }
 
 /// A slave's log beside its master's, and how many bytes it lacks.
-fn compare(
+pub(crate) fn compare(
     slave: &BrokerRef,
     ends: &Ends,
     first: &Ends,

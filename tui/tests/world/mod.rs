@@ -168,7 +168,8 @@ fn topic() -> TopicDetail {
         last_update_timestamp: [BEGIN, 0, -1][at as usize % 3],
     };
     let queues = (0..4).map(|id| (queue("broker-a", id), extent(i64::from(id)))).collect();
-    TopicDetail { queues, missing: vec![("broker-b".into(), Unknown::because("no answer within 5s"))] }
+    let missing = vec![("broker-b".into(), Unknown::because("no answer within 5s"))];
+    TopicDetail { queues, missing, ..TopicDetail::default() }
 }
 
 fn members() -> GroupDetail {
@@ -179,5 +180,5 @@ fn members() -> GroupDetail {
     };
     let queues = (0..4).map(|id| (queue("broker-a", id), at(i64::from(id)))).collect();
     let member = ("10.0.1.5@4711".to_owned(), ("10.0.1.5:50123".to_owned(), "JAVA 401".to_owned()));
-    GroupDetail { queues, members: [member].into(), missing: Vec::new() }
+    GroupDetail { queues, members: [member].into(), ..GroupDetail::default() }
 }
