@@ -2,8 +2,7 @@
 //!
 //! `cargo bench --bench top` starts that cluster, with some traffic, and the program itself in a pseudo-terminal of 120
 //! columns and 40 rows, once a second, on one screen after the other. Taps between it and the servers count its requests and
-//! what is answered. CPU and memory are the process's own, from `/proc`; the CPU of the masters is what they use more
-//! than before. Then, in this process, what a change costs until it is drawn.
+//! what is answered. CPU and memory are the process's own, from `/proc`. Then, in this process, what a change costs until it is drawn.
 //!
 //! `-- --seconds N` watches each screen for so long, `-- --only NAME` one of them.
 
@@ -65,12 +64,10 @@ fn main() {
     let names = Tap::before(&crowd.names.addr, free_port(), &changes);
     let taps = taps.map(|(_, tap)| tap);
     let _traffic = Traffic::on(&crowd);
-    let idle = broker_cpu(&crowd, || std::thread::sleep(time / 2)) / (time.as_secs_f64() / 2.0);
     println!("{} topics x {} queues at each of 2 masters, {} groups", crowd::TOPICS, crowd::QUEUES, crowd::GROUPS);
-    println!("masters without rmq top: {:.1} ms CPU a second", idle / 1e3);
     println!(
-        "{:<8} {:>7} {:>8} {:>8} {:>9} {:>8} {:>8} {:>8} {:>9} {:>11}",
-        "screen", "CPU %", "RSS MiB", "peak", "refreshes", "requests", "heavy", "KiB", "drawn KiB", "masters ms"
+        "{:<8} {:>7} {:>8} {:>8} {:>9} {:>8} {:>8} {:>8} {:>9}",
+        "screen", "CPU %", "RSS MiB", "peak", "refreshes", "requests", "heavy", "KiB", "drawn KiB"
     );
     for (name, keys, words) in &screens {
         let mut top = Top::start(rmq, &names.addr);
@@ -78,8 +75,7 @@ fn main() {
         top.watch(WARM);
         let count = || [names.counted(), taps[0].counted(), taps[1].counted()];
         let (before, used, start) = (count(), top.used(), Instant::now());
-        let mut drawn = 0;
-        let masters = broker_cpu(&crowd, || drawn = top.watch(time));
+        let drawn = top.watch(time);
         let (after, now, took) = (count(), top.used(), start.elapsed().as_secs_f64());
         let counted: Vec<Counted> = after.iter().zip(&before).map(|(after, before)| after.since(before)).collect();
         let of_brokers = |code: i32| counted[1..].iter().map(|one| one.requests.get(&code).unwrap_or(&0)).sum::<u64>();
@@ -87,7 +83,7 @@ fn main() {
         let refreshes = of_brokers(request::GET_BROKER_RUNTIME_INFO) as f64 / 2.0;
         let all: u64 = counted.iter().flat_map(|one| one.requests.values()).sum();
         println!(
-            "{name:<8} {:>7.2} {:>8.1} {:>8.1} {refreshes:>9.1} {:>8.2} {:>8.2} {:>8.0} {:>9.1} {:>11.1}",
+            "{name:<8} {:>7.2} {:>8.1} {:>8.1} {refreshes:>9.1} {:>8.2} {:>8.2} {:>8.0} {:>9.1}",
             (now.cpu_us - used.cpu_us) / took / 1e4,
             now.rss_kib as f64 / 1024.0,
             now.peak_kib as f64 / 1024.0,
@@ -95,25 +91,16 @@ fn main() {
             of_brokers(request::GET_BROKER_CONSUME_STATS) as f64 / refreshes,
             counted.iter().map(|one| one.answered).sum::<u64>() as f64 / 1024.0 / refreshes,
             drawn as f64 / 1024.0 / refreshes,
-            (masters - idle * took) / 1e3 / refreshes,
         );
     }
     println!(
-        "requests, KiB that came, KiB drawn and the masters' CPU are for each refresh; heavy is request 317 among them"
+        "requests, KiB that came and KiB drawn are for each refresh; heavy is request 317 among them, of two masters"
     );
     in_process(&names.addr, &screens);
 }
 
 fn argument(name: &str) -> Option<String> {
     std::env::args().skip_while(|arg| arg != name).nth(1)
-}
-
-/// CPU that the masters use meanwhile, µs.
-fn broker_cpu(crowd: &Crowd, what: impl FnOnce()) -> f64 {
-    let cpu = || crowd.masters.iter().map(|master| master.target().cpu_us()).sum::<f64>();
-    let before = cpu();
-    what();
-    cpu() - before
 }
 
 /// Times of one kind, ms.

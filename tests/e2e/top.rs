@@ -5,7 +5,7 @@ use crate::{
     process::{PATIENCE, RMQ, run},
 };
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use std::{
     io::{Read, Write},
     num::NonZero,
@@ -44,7 +44,7 @@ fn without_a_terminal_it_prints_and_what_is_not_known_is_null_with_the_reason() 
 /// `rmq top` in a terminal.
 pub struct Top {
     child: Box<dyn Child + Send + Sync>,
-    _master: Box<dyn MasterPty + Send>,
+    master: Box<dyn MasterPty + Send>,
     keys: Box<dyn Write + Send>,
     drawn: Receiver<Vec<u8>>,
     screen: vt100::Parser,
@@ -81,7 +81,7 @@ impl Top {
             }
         });
         let keys = pair.master.take_writer().expect("nobody has it yet");
-        Self { child, _master: pair.master, keys, drawn, screen: vt100::Parser::new(rows, cols, 0) }
+        Self { child, master: pair.master, keys, drawn, screen: vt100::Parser::new(rows, cols, 0) }
     }
 
     pub fn press(&mut self, keys: &str) {
@@ -105,6 +105,33 @@ impl Top {
 impl Top {
     /// It has been told to end, and does.
     #[track_caller]
+    /// Reads until the screen is so.
+    #[track_caller]
+    pub fn until(&mut self, what: &str, mut is_so: impl FnMut(&vt100::Screen) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !is_so(self.screen.screen()) {
+            match self.drawn.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(bytes) => self.screen.process(&bytes),
+                Err(_) => panic!("{what} does not come:\n{}", self.screen.screen().contents()),
+            }
+        }
+    }
+
+    pub fn resize(&mut self, rows: u16, cols: u16) {
+        self.master.resize(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }).expect("it is a terminal");
+        let (rows, cols) = (NonZero::new(rows).expect("it is not 0"), NonZero::new(cols).expect("it is not 0"));
+        self.screen.screen_mut().set_size(rows, cols);
+    }
+
+    /// Ends it by a signal; gives its exit code, once all that it wrote is on the screen.
+    pub fn signal(&mut self, signal: Signal) -> u32 {
+        let pid = self.child.process_id().and_then(|pid| Pid::from_raw(pid as i32)).expect("it runs");
+        kill_process(pid, signal).expect("it runs");
+        let code = self.child.wait().expect("it was started here").exit_code();
+        self.until("the shell's screen", |screen| !screen.alternate_screen());
+        code
+    }
+
     pub fn ends(&mut self) {
         assert_eq!(self.child.wait().expect("it was started here").exit_code(), 0);
     }
