@@ -35,13 +35,14 @@ fn number(value: f64) -> String {
 
 fn charts(state: &State) -> Vec<Chart> {
     let mut all: Vec<_> = of_row(state).into_iter().collect();
-    let of: [(&str, fn(&Sample) -> Option<f64>, fn(f64) -> String); 4] = [
+    type Total = (&'static str, fn(&Sample) -> Option<f64>, fn(f64) -> String);
+    let totals: [Total; 4] = [
         ("in/s", |sample| sample.put, number),
         ("out/s", |sample| sample.got, number),
         ("bytes in/s", |sample| sample.bytes, bytes),
         ("lag", |sample| sample.lag, number),
     ];
-    all.extend(of.into_iter().map(|(title, of, shown)| Chart {
+    all.extend(totals.into_iter().map(|(title, of, shown)| Chart {
         title: state.look.lang.word(title).to_owned(),
         points: state.history.points(of),
         shown,

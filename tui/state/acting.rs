@@ -7,7 +7,7 @@ use crate::{
     sheet::Sheet,
 };
 use crossterm::event::KeyEvent;
-use std::time::Duration;
+use std::{sync::OnceLock, time::Duration};
 
 /// How often can be chosen, ms.
 const PACES: [u64; 8] = [250, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000];
@@ -39,6 +39,7 @@ impl State {
             _ => {}
         }
         let effects = frozen.press(key);
+        frozen.rows = OnceLock::new();
         self.frozen = Some(frozen);
         effects
     }
@@ -137,7 +138,7 @@ impl State {
             Action::SortBefore => self.sort_by(-1),
             Action::Reverse => {
                 let sheet = self.sheet();
-                let (column, largest_first) = sheet.sorted.unwrap_or((0, true));
+                let (column, largest_first) = sheet.sorted.unwrap_or((0, false));
                 self.sort_at(column, !largest_first);
             }
             Action::Up | Action::Down | Action::PageUp | Action::PageDown | Action::First | Action::Last => {
