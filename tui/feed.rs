@@ -161,6 +161,11 @@ impl Feed {
         Self { admin, clock, asked: JoinSet::new(), teams: team::Teams::default() }
     }
 
+    /// Takes a picture with groups that somebody else asked for.
+    pub fn note(&self, picture: &Snapshot) {
+        self.teams.note_lags(picture);
+    }
+
     /// Asks. The answer comes from [`Feed::answer`].
     pub fn ask(&mut self, question: Question) {
         let (admin, clock, teams) = (self.admin.clone(), self.clock.clone(), self.teams.clone());

@@ -205,6 +205,8 @@ fn keep(record: &mut Option<Recorder>, answer: &Answer, at_ms: i64) -> Option<St
 pub struct Pictures {
     admin: Admin,
     clock: Clock,
+    /// Asks what is surveyed, and remembers what members said.
+    feed: Feed,
     state: State,
     record: Option<Recorder>,
     survey: Survey,
@@ -215,7 +217,8 @@ impl Pictures {
     pub fn new(admin: Admin, clock: Clock, options: Options) -> Self {
         let Options { names, look, every, record, .. } = options;
         let state = State::new(names, look, every, (0, 0), clock.now_ms());
-        Self { admin, clock, state, record, survey: Survey::default() }
+        let feed = Feed::new(admin.clone(), clock.clone());
+        Self { admin, clock, feed, state, record, survey: Survey::default() }
     }
 
     /// Takes one. The first has no rates.
@@ -236,14 +239,14 @@ impl Pictures {
     /// Asks whatever a screen could ask that was not asked for a while, to be recorded.
     pub async fn survey(&mut self) {
         if let Some((picture, _)) = &self.state.picture {
+            self.feed.note(picture);
             self.survey.learn(&Answer::Picture { groups: true, got: Ok(Box::new(picture.clone())) });
         }
-        let mut feed = Feed::new(self.admin.clone(), self.clock.clone());
         let questions = self.survey.due(self.clock.now_ms());
         let count = questions.len();
-        questions.into_iter().for_each(|question| feed.ask(question));
+        questions.into_iter().for_each(|question| self.feed.ask(question));
         for _ in 0..count {
-            let answer = feed.answer().await;
+            let answer = self.feed.answer().await;
             self.survey.learn(&answer);
             let trouble = keep(&mut self.record, &answer, self.clock.now_ms());
             self.state.told = self.state.told.take().or(trouble);

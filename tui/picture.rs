@@ -16,16 +16,16 @@ const FONT: f32 = 14.0;
 /// Where its line stands in a cell, from above.
 const LINE: f32 = 13.5;
 /// What the screen is, and what is written in no colour of its own.
-const PAPER: &str = "#1b1f27";
-const INK: &str = "#d7dae0";
+const PAPER: u32 = 0x1b1f27;
+const INK: u32 = 0xd7dae0;
 /// The same, less strong.
-const FAINT: &str = "#8b93a1";
+const FAINT: u32 = 0x8b93a1;
 
 /// How a cell looks.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Ink {
-    text: &'static str,
-    paper: &'static str,
+    text: u32,
+    paper: u32,
     bold: bool,
     underlined: bool,
 }
@@ -38,7 +38,7 @@ pub fn svg(buffer: &Buffer) -> String {
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {all:.1} {high:.1}\" width=\"{all:.0}\" height=\"{high:.0}\" \
          font-family=\"ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', 'Noto Sans Mono CJK SC', \
-         monospace\" font-size=\"{FONT}\">\n<rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"{PAPER}\"/>\n"
+         monospace\" font-size=\"{FONT}\">\n<rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"#{PAPER:06x}\"/>\n"
     );
     for y in 0..area.height {
         line(&mut svg, buffer, y);
@@ -52,15 +52,22 @@ fn line(svg: &mut String, buffer: &Buffer, y: u16) {
     let area = buffer.area;
     let top = EDGE + f32::from(y) * CELL.1;
     let cell = |x: u16| &buffer[(area.x + x, area.y + y)];
+    // The cell that the second half of a wide character stands in looks like nothing of its own.
+    let mut papers = Vec::new();
+    while papers.len() < usize::from(area.width) {
+        let at = cell(papers.len() as u16);
+        papers.extend(std::iter::repeat_n(ink(at).paper, width(at).into()));
+    }
+    let paper_at = |x: u16| papers[usize::from(x)];
     let mut x = 0;
     while x < area.width {
-        let paper = ink(cell(x)).paper;
-        let end = (x..area.width).find(|at| ink(cell(*at)).paper != paper).unwrap_or(area.width);
+        let paper = paper_at(x);
+        let end = (x..area.width).find(|at| paper_at(*at) != paper).unwrap_or(area.width);
         if paper != PAPER {
             let (left, width) = (EDGE + f32::from(x) * CELL.0, f32::from(end - x) * CELL.0);
             let _ = writeln!(
                 svg,
-                "<rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" height=\"{}\" fill=\"{paper}\"/>",
+                "<rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" height=\"{}\" fill=\"#{paper:06x}\"/>",
                 CELL.1
             );
         }
@@ -92,7 +99,7 @@ fn run(svg: &mut String, text: &str, (left, base): (f32, f32), width: f32, how: 
     let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     let _ = writeln!(
         svg,
-        "<text x=\"{left:.1}\" y=\"{base:.1}\" textLength=\"{width:.1}\" fill=\"{}\"{bold}{under} \
+        "<text x=\"{left:.1}\" y=\"{base:.1}\" textLength=\"{width:.1}\" fill=\"#{:06x}\"{bold}{under} \
          xml:space=\"preserve\">{escaped}</text>",
         how.text
     );
@@ -117,26 +124,39 @@ fn ink(cell: &Cell) -> Ink {
 }
 
 /// The sixteen colours as a dark terminal has them; `None`: no colour of its own.
-fn colour(colour: Color) -> Option<&'static str> {
+fn colour(colour: Color) -> Option<u32> {
     Some(match colour {
-        Color::Black => "#11141a",
-        Color::Red => "#e06c75",
-        Color::Green => "#98c379",
-        Color::Yellow => "#e5c07b",
-        Color::Blue => "#61afef",
-        Color::Magenta => "#c678dd",
-        Color::Cyan => "#56b6c2",
-        Color::Gray => "#abb2bf",
-        Color::DarkGray => "#6b7280",
-        Color::LightRed => "#ff7b86",
-        Color::LightGreen => "#b5e890",
-        Color::LightYellow => "#ffd68a",
-        Color::LightBlue => "#8cc8ff",
-        Color::LightMagenta => "#dd9cf2",
-        Color::LightCyan => "#7fd6e0",
-        Color::White => "#ffffff",
+        Color::Black => 0x11141a,
+        Color::Red => 0xe06c75,
+        Color::Green => 0x98c379,
+        Color::Yellow => 0xe5c07b,
+        Color::Blue => 0x61afef,
+        Color::Magenta => 0xc678dd,
+        Color::Cyan => 0x56b6c2,
+        Color::Gray => 0xabb2bf,
+        Color::DarkGray => 0x6b7280,
+        Color::LightRed => 0xff7b86,
+        Color::LightGreen => 0xb5e890,
+        Color::LightYellow => 0xffd68a,
+        Color::LightBlue => 0x8cc8ff,
+        Color::LightMagenta => 0xdd9cf2,
+        Color::LightCyan => 0x7fd6e0,
+        Color::White => 0xffffff,
+        Color::Indexed(index) => indexed(index)?,
         _ => return None,
     })
+}
+
+/// One of the 256 colours beyond those sixteen, as every terminal has them: `16 + 36 r + 6 g + b`, each of 0, 95, 135, 175, 215,
+/// 255; from 232 on greys, `8 + 10 n`. The sixteen are a terminal's own.
+fn indexed(index: u8) -> Option<u32> {
+    let level = |of: u8| [0, 95, 135, 175, 215, 255][usize::from(of % 6)];
+    let (r, g, b) = match index {
+        0..16 => return None,
+        16..232 => (level((index - 16) / 36), level((index - 16) / 6), level(index - 16)),
+        232.. => return Some(0x010101 * (8 + 10 * u32::from(index - 232))),
+    };
+    Some((r << 16) | (g << 8) | b)
 }
 
 #[cfg(test)]

@@ -135,7 +135,15 @@ impl Recording {
         let mut recording = Self { head, entries: Vec::new(), questions: Vec::new(), broken_off: None };
         for line in &lines[1..] {
             at += 1;
-            match serde_json::from_slice(line).map_err(|error| error.to_string()).and_then(sound) {
+            let entry = match serde_json::from_slice::<Entry>(line) {
+                Ok(entry) => entry,
+                // JSON, but no answer that this program knows.
+                Err(error) if error.is_data() => {
+                    return refuse(at + 1, format!("it was made by another version of rmq, or is damaged: {error}"));
+                }
+                Err(error) => return refuse(at + 1, format!("it is damaged: {error}")),
+            };
+            match sound(entry) {
                 Ok(entry) => recording.push(entry),
                 Err(why) => return refuse(at + 1, format!("it is damaged: {why}")),
             }

@@ -7,8 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// How long what changes is not asked again, ms.
 const REST_MS: i64 = 5000;
-/// The same for single queues' messages, of which there are many.
-const LONG_REST_MS: i64 = 40_000;
+/// The same for how clients run.
+const CLIENT_REST_MS: i64 = 10_000;
+/// The same for the messages of topics, which are much to keep.
+const LONG_REST_MS: i64 = 50_000;
+/// Most that is asked at once: what is alike lies near each other in the file then, and is small.
+const MOST_AT_ONCE: usize = 12;
 
 /// What there is to ask about, and when it was asked.
 #[derive(Debug, Default)]
@@ -39,9 +43,8 @@ impl Survey {
                 let queues = detail.queues.keys().map(|at| (name.clone(), at.broker_name.clone(), at.queue_id));
                 self.queues.extend(queues);
             }
-            Answer::Group(name, Ok(detail)) => {
-                self.members.retain(|(group, _)| group != name);
-                self.members.extend(detail.members.keys().map(|id| (name.clone(), id.clone())));
+            Answer::Clients(Ok(all)) => {
+                self.members = all.clients.iter().map(|client| (client.group.clone(), client.id.clone())).collect();
             }
             _ => {}
         }
@@ -56,13 +59,18 @@ impl Survey {
         wanted.extend(self.members.iter().map(|(group, id)| Question::Client(group.clone(), id.clone())));
         let queues = self.queues.iter();
         wanted.extend(queues.map(|(topic, broker, queue)| spot(topic, Some((broker.clone(), *queue)))));
+        let mut room = MOST_AT_ONCE;
         wanted.retain(|question| {
             let rest = match question {
-                Question::Messages(Spot { queue: Some(_), .. }) => LONG_REST_MS,
+                // There are many.
+                Question::Messages(Spot { queue: Some(_), .. }) => i64::MAX,
+                Question::Messages(_) => LONG_REST_MS,
+                Question::Client(..) => CLIENT_REST_MS,
                 _ => REST_MS,
             };
-            let is_due = self.asked.get(question).is_none_or(|asked| now_ms - asked >= rest);
+            let is_due = room > 0 && self.asked.get(question).is_none_or(|asked| now_ms - asked >= rest);
             if is_due {
+                room -= 1;
                 self.asked.insert(question.clone(), now_ms);
             }
             is_due

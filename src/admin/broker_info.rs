@@ -7,8 +7,10 @@ use crate::snapshot::{Known, Unknown};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, str::FromStr};
 
-/// What a broker says of itself. A key that it does not send, or that is no number, is not known.
+/// What a broker says of itself. A key that it does not send, or that is no number, is not known. It is kept as what was sent and
+/// read anew, so that what an older `rmq` recorded is read like what a broker says that does not tell it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Sent", into = "Sent")]
 pub struct BrokerInfo {
     /// As it calls its version.
     pub version: Known<String>,
@@ -70,6 +72,24 @@ pub struct BrokerInfo {
     pub refusing: Option<String>,
     /// All of it: name → value.
     pub all: BTreeMap<String, String>,
+}
+
+/// What is kept of it.
+#[derive(Serialize, Deserialize)]
+struct Sent {
+    all: BTreeMap<String, String>,
+}
+
+impl From<Sent> for BrokerInfo {
+    fn from(sent: Sent) -> Self {
+        Self::of(sent.all)
+    }
+}
+
+impl From<BrokerInfo> for Sent {
+    fn from(info: BrokerInfo) -> Self {
+        Self { all: info.all }
+    }
 }
 
 /// A sync of the log.

@@ -15,6 +15,12 @@ const SHOTS: &[Shot] = &[
     ("groups", 16, &[(0, "3"), (40, "")]),
     ("topic", 24, &[(0, ":topic orders\r"), (28, "")]),
     ("broker", 30, &[(0, "\r"), (28, "")]),
+    ("alerts", 18, &[(0, "6"), (37, "")]),
+    ("messages", 18, &[(0, "2"), (46, "/^orders\r"), (47, "m"), (48, "")]),
+    ("message", 34, &[(0, "2"), (46, "/^orders\r"), (47, "m"), (48, "\r"), (49, "")]),
+    ("dead-letters", 16, &[(0, "5"), (50, "m"), (51, "")]),
+    ("client", 30, &[(0, "4"), (30, "\r"), (32, "")]),
+    ("charts", 26, &[(0, "e"), (75, "")]),
 ];
 
 /// The screen that somebody has who watches the demo from its beginning and presses these keys.

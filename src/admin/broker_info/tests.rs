@@ -118,3 +118,14 @@ fn levels_come_in_their_order_and_slaves_with_what_is_known_of_them() {
     assert_eq!(DelayLevel { level: 1, next: 9, end: 3 }.waiting(), 0);
     assert_eq!(info(&[("haSlaves", "0")]).slaves, Ok(Vec::new()));
 }
+
+/// Of what an older program kept, the rest is not known; what it kept otherwise is read from what was sent.
+#[test]
+fn what_is_kept_is_what_was_sent() {
+    let told = info(&[("bootTimestamp", "5"), ("commitLogMaxOffset", "many")]);
+    let kept = serde_json::to_value(&told).unwrap();
+    assert_eq!(kept, serde_json::json!({ "all": { "bootTimestamp": "5", "commitLogMaxOffset": "many" } }));
+    assert_eq!(serde_json::from_value::<BrokerInfo>(kept).unwrap(), told);
+    let older = serde_json::json!({ "started_ms": { "Ok": 6 }, "all": { "bootTimestamp": "5" } });
+    assert_eq!(serde_json::from_value::<BrokerInfo>(older).unwrap(), info(&[("bootTimestamp", "5")]));
+}
