@@ -158,4 +158,16 @@ mod tests {
             assert!(FIRST_PAGE.contains(&line), "{line:?}");
         }
     }
+
+    #[test]
+    fn every_command_that_an_alert_names_can_be_typed() {
+        let commands = admin::alerts::commands();
+        assert!(!commands.is_empty());
+        for command in commands {
+            // None of the names filled in needs quotes.
+            if let Err(error) = Arguments::try_parse_from(command.split(' ')) {
+                panic!("{command}: {error}");
+            }
+        }
+    }
 }

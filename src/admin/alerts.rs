@@ -6,14 +6,17 @@
 
 mod brokers;
 mod evidence;
+mod folding;
 mod gathering;
 mod members;
+mod mends;
 mod servers;
 mod stalls;
 #[cfg(test)]
 mod tests;
 
 pub use evidence::{Evidence, GroupEvidence, MemberEvidence, MemberRun, TopicShape, run_of};
+pub use mends::commands;
 
 use crate::{BrokerRef, Snapshot, health::Level, rates::GroupRates};
 use std::{
@@ -176,10 +179,10 @@ impl Watch {
         let news = self.of_groups.iter().filter(|alert| reading(alert).is_none_or(|of| !told.contains(&of)));
         let all = self.of_picture.iter().chain(news).chain(&self.of_evidence);
         let mut alerts: Vec<Alert> = Vec::new();
-        for alert in all {
+        for alert in folding::folded(all.cloned().collect()) {
             let key = (alert.code, alert.about.clone());
             let since_ms = self.since.get(&key).copied().unwrap_or(alert.seen_ms).min(alert.seen_ms);
-            alerts.push(Alert { since_ms, ..alert.clone() });
+            alerts.push(Alert { since_ms, ..alert });
         }
         alerts.sort_by(|one, other| {
             (other.level, one.code, &one.about, &one.evidence).cmp(&(
@@ -207,21 +210,6 @@ fn seen(mut alerts: Vec<Alert>, at_ms: i64) -> Vec<Alert> {
     alerts
 }
 
-/// A command line: each word so that a shell takes it as one.
-fn command(words: &[&str]) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:/=@%+,".contains(c);
-    let quoted = words.iter().map(|word| {
-        if !word.is_empty() && word.chars().all(plain) {
-            (*word).to_owned()
-        } else {
-            // Control characters would reach a terminal.
-            let word: String = word.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
-            format!("'{}'", word.replace('\'', r"'\''"))
-        }
-    });
-    std::iter::once("rmq".to_owned()).chain(quoted).collect::<Vec<_>>().join(" ")
-}
-
 /// A length of time for people.
 fn span(ms: i64) -> String {
     let seconds = ms.max(0) / 1000;
@@ -231,13 +219,4 @@ fn span(ms: i64) -> String {
         7200..172_800 => format!("{} h", seconds / 3600),
         _ => format!("{} days", seconds / 86_400),
     }
-}
-
-/// Every kind of command that an alert can name, for a test that they exist.
-pub fn commands() -> Vec<String> {
-    let mut all = brokers::commands();
-    all.extend(stalls::commands());
-    all.extend(members::commands());
-    all.extend(servers::commands());
-    all
 }

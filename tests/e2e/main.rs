@@ -43,6 +43,7 @@ mod store_command;
 mod sync_pair;
 mod templates;
 mod top;
+mod top_alerts;
 mod top_live;
 mod top_messages;
 mod traces;

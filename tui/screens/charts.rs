@@ -22,11 +22,16 @@ const JOINED_MS: i64 = 20_000;
 /// Columns for the numbers at the left.
 const AXIS: u16 = 10;
 
+/// What a sample tells of one thing, if it does.
+type Measured = fn(&Sample) -> Option<f64>;
+/// How that is written.
+type Shown = fn(f64) -> String;
+
 /// One chart.
 struct Chart {
     title: String,
     points: Vec<Point>,
-    shown: fn(f64) -> String,
+    shown: Shown,
 }
 
 fn number(value: f64) -> String {
@@ -35,8 +40,7 @@ fn number(value: f64) -> String {
 
 fn charts(state: &State) -> Vec<Chart> {
     let mut all: Vec<_> = of_row(state).into_iter().collect();
-    type Total = (&'static str, fn(&Sample) -> Option<f64>, fn(f64) -> String);
-    let totals: [Total; 4] = [
+    let totals: [(&str, Measured, Shown); 4] = [
         ("in/s", |sample| sample.put, number),
         ("out/s", |sample| sample.got, number),
         ("bytes in/s", |sample| sample.bytes, bytes),

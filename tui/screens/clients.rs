@@ -123,17 +123,22 @@ fn running(run: &ClientRun, at_ms: i64, sheet: &mut Sheet) {
         let sign = if fails { "! " } else { "" };
         row(format!("consumes {topic}"), Cell::text(format!("{sign}{says}")).tone_if(fails, Tone::Warn), None, None);
     }
-    let ago = |ms: i64| if ms > 0 { format!("{} ago", span(at_ms - ms)) } else { "never".to_owned() };
+    if run.speeds.is_empty() {
+        let why = Unknown::because("it does not tell how fast it consumes (307)");
+        row("consumes".into(), Cell::unknown(why), None, None);
+    }
     for (queue, held) in &run.queues {
         let mut says = format!("at {}, {} cached", held.commit_offset, held.cached_msg_count);
         if held.cached_msg_size_in_mib > 0 {
             says.push_str(&format!(" ({})", bytes((held.cached_msg_size_in_mib << 20) as f64)));
         }
-        says.push_str(&format!(
-            ", pulled {}, consumed {}",
-            ago(held.last_pull_timestamp),
-            ago(held.last_consume_timestamp)
-        ));
+        // Clients that do not measure it, such as that of rmq, say 0; others say when they began.
+        for (what, ms) in [("pulled", held.last_pull_timestamp), ("consumed", held.last_consume_timestamp)] {
+            match ms {
+                1.. => says.push_str(&format!(", {what} {} ago", span(at_ms - ms))),
+                _ => says.push_str(&format!(", {what} ?")),
+            }
+        }
         if held.locked {
             says.push_str(", locked");
         }

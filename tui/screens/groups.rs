@@ -98,7 +98,10 @@ impl<'a> Rows<'a> {
         let total = group.total();
         let rates = self.rates.and_then(|rates| rates.get(name)).ok_or_else(|| self.no_rates.clone());
         let rate = |of: fn(&GroupRates) -> &Known<f64>| rates.clone().and_then(|rates| of(rates).clone());
+        // It has no position anywhere, or its members do not agree on what it reads: then there is nothing to count.
+        let counts = total.queues > 0;
         let drained = match rates.clone().and_then(|rates| rates.drained_in(total.lag)) {
+            _ if !counts => Cell::none(),
             Err(why) => Cell::unknown(why),
             Ok(None) => Cell::number(f64::INFINITY, |_| "! never".to_owned()).tone_if(true, Tone::Warn),
             Ok(Some(seconds)) => Cell::number(seconds, |seconds| span((seconds * 1000.0) as i64)),
@@ -112,7 +115,7 @@ impl<'a> Rows<'a> {
             key: name.to_owned(),
             cells: vec![
                 Cell::text(name),
-                Cell::number(total.lag as f64, count),
+                if counts { Cell::number(total.lag as f64, count) } else { Cell::none() },
                 Cell::known(rate(|rates| &rates.put), count),
                 Cell::known(rate(|rates| &rates.consumed), count),
                 drained,

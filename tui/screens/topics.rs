@@ -178,19 +178,27 @@ pub fn one(state: &State, name: &str) -> Sheet {
         });
         sheet.rows.extend(detail.readers.iter().filter_map(|reader| reading(state, queue, reader)));
     }
+    // Those that were asked about here tell more than the picture: brokers leave out of that what members do not agree on.
+    let asked = detail.readers.iter().map(|reader| {
+        let lag = reader.missing.clone().map_or_else(|| Ok(reader.lag()), Err);
+        (&reader.group, lag, reader.queues.len(), String::new())
+    });
     let groups = state.groups.iter().flat_map(|(groups, _)| &groups.groups().known);
-    for (group, view) in groups {
-        let Some(progress) = view.topics.get(name) else { continue };
+    let others = groups.filter(|(group, _)| detail.readers.iter().all(|reader| reader.group != **group));
+    let others = others.filter_map(|(group, view)| {
+        let progress = view.topics.get(name)?;
+        Some((group, Ok(progress.lag), progress.queues, age(state)))
+    });
+    for (group, lag, queues, age) in asked.chain(others) {
         let mut cells = vec![Cell::text(group.clone())];
         cells.extend((0..5).map(|_| Cell::none()));
-        cells.push(Cell::number(progress.lag as f64, count));
+        cells.push(Cell::known(lag.map(|lag| lag as f64), count));
         cells.extend((0..3).map(|_| Cell::none()));
-        let note = Some(format!("group {group} reads {} queues of it{}", progress.queues, age(state)));
         sheet.rows.push(Row {
             key: format!("group {group}"),
             cells,
             opens: Some(View::Group(group.clone())),
-            note,
+            note: Some(format!("group {group} reads {queues} queues of it{age}")),
             ..Row::default()
         });
     }

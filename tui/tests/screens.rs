@@ -1,5 +1,7 @@
 //! Every screen at every width, held against the files in `tests/screens/`. `RMQ_TEST_REWRITE=1` writes them anew.
 
+#[path = "world/members.rs"]
+mod members;
 #[path = "world/messages.rs"]
 mod messages;
 mod world;

@@ -1,6 +1,6 @@
 //! Rules over what name servers and brokers tell in each picture: who is there (106), and how each broker is (28).
 
-use super::{About, Alert, BACKLOG, DRIFT, command, span};
+use super::{About, Alert, BACKLOG, DRIFT, mends, span};
 use crate::{
     BrokerRef, Snapshot,
     health::{
@@ -51,26 +51,17 @@ fn id(broker: &BrokerRef) -> Id {
     (broker.cluster.clone(), broker.name.clone(), broker.id)
 }
 
-fn examine(words: &[&str], broker: &BrokerRef) -> String {
-    command(&[words, &[broker.addr.as_str()]].concat())
-}
-
 /// Where to look and what to do for a kind of trouble with a broker.
-fn mends(code: &str, broker: &BrokerRef) -> String {
+fn of_code(code: &str, broker: &BrokerRef) -> String {
     match code {
-        OUT_OF_REACH => examine(&["check", "broker", "--addr"], broker),
-        DISK => format!("{} fileReservedTime deleteWhen", examine(&["broker", "config", "get"], broker)),
-        SLAVE => command(&["check", "replication"]),
-        IDENTITY => command(&["check", "cluster"]),
-        DAMAGE => command(&["store", "verify"]),
-        _ => examine(&["broker", "describe"], broker),
+        OUT_OF_REACH => mends::check_broker(&broker.addr),
+        DISK => mends::settings(&broker.addr, &["fileReservedTime", "deleteWhen"]),
+        SLAVE => mends::check_replication(),
+        IDENTITY => mends::check_cluster(),
+        // What `rmq store verify` is to look into.
+        DAMAGE => mends::settings(&broker.addr, &["storePathRootDir"]),
+        _ => mends::describe_broker(&broker.addr),
     }
-}
-
-pub fn commands() -> Vec<String> {
-    let broker = BrokerRef { cluster: "c".into(), name: "b".into(), id: 0, addr: "127.0.0.1:10911".into() };
-    let codes = [OUT_OF_REACH, DISK, SLAVE, IDENTITY, DAMAGE, BUSY];
-    codes.iter().map(|code| mends(code, &broker)).chain([command(&["broker", "list"])]).collect()
 }
 
 /// What this picture, and the ones before, say.
@@ -78,7 +69,7 @@ pub fn judge(memory: &mut Memory, picture: &Snapshot) -> Vec<Alert> {
     let mut alerts = Vec::new();
     for finding in identities(picture.brokers.iter().map(|view| &view.broker)) {
         let about = About::Brokers(finding.about.clone());
-        alerts.push(told(&finding, about, "106", command(&["check", "cluster"])));
+        alerts.push(told(&finding, about, "106", mends::check_cluster()));
     }
     for view in &picture.brokers {
         match &view.info {
@@ -102,7 +93,7 @@ pub fn judge(memory: &mut Memory, picture: &Snapshot) -> Vec<Alert> {
 }
 
 fn about(view: &BrokerView, level: Level, code: &'static str, evidence: String) -> Alert {
-    Alert::new(level, code, About::Broker(view.broker.clone()), evidence, mends(code, &view.broker))
+    Alert::new(level, code, About::Broker(view.broker.clone()), evidence, of_code(code, &view.broker))
 }
 
 /// A finding of `rmq check` as an alert, with the request that it comes from.
@@ -232,7 +223,7 @@ fn gone(memory: &Memory, picture: &Snapshot, alerts: &mut Vec<Alert>) {
             }
         };
         let evidence = format!("{what}; last seen {ago} ago (106)");
-        alerts.push(Alert::new(level, code, About::Broker(broker.clone()), evidence, command(&["check", "cluster"])));
+        alerts.push(Alert::new(level, code, About::Broker(broker.clone()), evidence, mends::check_cluster()));
     }
 }
 
@@ -246,7 +237,7 @@ fn versions(picture: &Snapshot, alerts: &mut Vec<Alert>) {
     if versions.len() > 1 {
         let each: Vec<_> = versions.iter().map(|(version, who)| format!("{version} at {}", who.join(", "))).collect();
         let evidence = format!("brokers of several versions (28): {}", each.join("; "));
-        alerts.push(Alert::new(Level::Warning, DRIFT, About::Cluster, evidence, command(&["broker", "list"])));
+        alerts.push(Alert::new(Level::Warning, DRIFT, About::Cluster, evidence, mends::list_brokers()));
     }
 }
 

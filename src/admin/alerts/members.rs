@@ -1,20 +1,8 @@
 //! Rules over the members of groups: what they want (H12), who they are (H13), and what each gets (H14).
 
-use super::{About, Alert, Evidence, GroupEvidence, IDLE, MemberEvidence, SAME_ID, SUBSCRIPTIONS, command};
+use super::{About, Alert, Evidence, GroupEvidence, IDLE, MemberEvidence, SAME_ID, SUBSCRIPTIONS, mends};
 use crate::health::Level;
 use std::collections::{BTreeMap, BTreeSet};
-
-pub fn commands() -> Vec<String> {
-    vec![clients("G"), more_queues("T", 4)]
-}
-
-fn clients(group: &str) -> String {
-    command(&["client", "list", "--group", group])
-}
-
-fn more_queues(topic: &str, queues: usize) -> String {
-    command(&["topic", "update", topic, "--queues", &queues.to_string()])
-}
 
 /// What members come to.
 pub fn judge(evidence: &Evidence) -> Vec<Alert> {
@@ -22,7 +10,7 @@ pub fn judge(evidence: &Evidence) -> Vec<Alert> {
     for (broker, why) in &evidence.missing {
         let says =
             format!("cannot be told which groups have trouble: {broker} does not tell of its groups (317): {why}");
-        let command = command(&["check", "broker"]);
+        let command = mends::check_brokers();
         alerts.push(Alert::new(Level::Unknown, SUBSCRIPTIONS, About::Brokers(broker.clone()), says, command));
     }
     for group in &evidence.groups {
@@ -30,7 +18,7 @@ pub fn judge(evidence: &Evidence) -> Vec<Alert> {
         match &group.members {
             Err(why) => {
                 let says = format!("cannot be told: who is connected (203): {why}");
-                alerts.push(Alert::new(Level::Unknown, SUBSCRIPTIONS, about(), says, clients(&group.group)));
+                alerts.push(Alert::new(Level::Unknown, SUBSCRIPTIONS, about(), says, mends::clients(&group.group)));
             }
             Ok(members) => {
                 alerts.extend(subscriptions(group, members));
@@ -44,8 +32,9 @@ pub fn judge(evidence: &Evidence) -> Vec<Alert> {
 
 /// Members that want different things.
 fn subscriptions(group: &GroupEvidence, members: &[MemberEvidence]) -> Vec<Alert> {
-    let alert =
-        |level, says| Alert::new(level, SUBSCRIPTIONS, About::Group(group.group.clone()), says, clients(&group.group));
+    let alert = |level, says| {
+        Alert::new(level, SUBSCRIPTIONS, About::Group(group.group.clone()), says, mends::clients(&group.group))
+    };
     let known: Vec<_> = members.iter().filter_map(|member| Some((&*member.id, member.run.as_ref().ok()?))).collect();
     let topics: BTreeSet<&String> = known.iter().flat_map(|(_, run)| run.wants.keys()).collect();
     let mut differs = Vec::new();
@@ -108,7 +97,7 @@ fn same_id(group: &GroupEvidence, members: &[MemberEvidence]) -> Vec<Alert> {
                 addrs.join(", ")
             );
             let about = About::Group(group.group.clone());
-            alerts.push(Alert::new(Level::Critical, SAME_ID, about, says, clients(&group.group)));
+            alerts.push(Alert::new(Level::Critical, SAME_ID, about, says, mends::clients(&group.group)));
         }
     }
     alerts
@@ -138,7 +127,7 @@ fn idle(evidence: &Evidence, group: &GroupEvidence, members: &[MemberEvidence]) 
                 readers - queues
             );
             let about = About::Group(group.group.clone());
-            alerts.push(Alert::new(Level::Warning, IDLE, about, says, more_queues(topic, readers)));
+            alerts.push(Alert::new(Level::Warning, IDLE, about, says, mends::more_queues(topic, readers)));
         }
     }
     alerts

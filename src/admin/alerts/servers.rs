@@ -1,7 +1,7 @@
 //! Rules over what servers say beside each other: name servers (H02, H06), settings and topics of brokers (H14, H28), and a
 //! synchronous master without slave (H10).
 
-use super::{About, Alert, DRIFT, Evidence, IDLE, TopicShape, brokers::told, command};
+use super::{About, Alert, DRIFT, Evidence, IDLE, TopicShape, brokers::told, mends};
 use crate::{
     BrokerRef,
     health::{Level, NAMES_DIFFER, NO_NAME_SERVER, SLAVE, differences},
@@ -32,27 +32,6 @@ pub const PERMISSION: &str = "brokerPermission";
 /// So many topics that differ are named.
 const NAMED: usize = 20;
 
-pub fn commands() -> Vec<String> {
-    let ns = "127.0.0.1:9876";
-    vec![
-        command(&["check", "namesrv"]),
-        command(&["check", "namesrv", "--addr", ns]),
-        command(&["check", "cluster"]),
-        command(&["check", "replication"]),
-        command(&["broker", "config", "get", "b", PERMISSION]),
-        command(&["broker", "config", "set", "b", "brokerPermission=6"]),
-        command(&["broker", "list"]),
-        readable("T", 4, "b"),
-        command(&["topic", "update", "T", "--perm", "rw", "--broker", "b"]),
-        command(&["topic", "describe", "T"]),
-        command(&["topic", "route", "T"]),
-    ]
-}
-
-fn readable(topic: &str, queues: i32, broker: &str) -> String {
-    command(&["topic", "update", topic, "--read-queues", &queues.to_string(), "--broker", broker])
-}
-
 /// What servers come to.
 pub fn judge(evidence: &Evidence) -> Vec<Alert> {
     let mut alerts = names(evidence);
@@ -62,7 +41,7 @@ pub fn judge(evidence: &Evidence) -> Vec<Alert> {
         let says = "takes messages, and a name server tells clients not to send it any (105): left by wipeWritePerm; \
                     its next start registers it anew";
         let about = About::Brokers(broker.clone());
-        alerts.push(Alert::new(Level::Warning, DRIFT, about, says.to_owned(), command(&["broker", "list"])));
+        alerts.push(Alert::new(Level::Warning, DRIFT, about, says.to_owned(), mends::list_brokers()));
     }
     alerts
 }
@@ -71,19 +50,19 @@ fn names(evidence: &Evidence) -> Vec<Alert> {
     let mut alerts = Vec::new();
     for (addr, said) in &evidence.names {
         if let Err(why) = said {
-            let command = command(&["check", "namesrv", "--addr", addr]);
+            let command = mends::check_name_server(addr);
             let says = format!("does not answer (106): {why}");
             alerts.push(Alert::new(Level::Critical, NO_NAME_SERVER, About::NameServer(addr.clone()), says, command));
         }
     }
     if let [(addr, Ok(_))] = &evidence.names[..] {
         let says = "is the only name server: without it no client finds a broker anew, and no topic".to_owned();
-        let command = command(&["check", "namesrv"]);
+        let command = mends::check_name_servers();
         alerts.push(Alert::new(Level::Warning, DRIFT, About::NameServer(addr.clone()), says, command));
     }
     let words = evidence.names.iter().filter_map(|(addr, said)| Some((addr.as_str(), said.as_ref().ok()?)));
     for (broker, finding) in differences(words) {
-        alerts.push(told(&finding, About::Broker(broker), "106", command(&["check", "cluster"])));
+        alerts.push(told(&finding, About::Broker(broker), "106", mends::check_cluster()));
     }
     let known: Vec<_> =
         evidence.topic_names.iter().filter_map(|(addr, said)| Some((addr, said.as_ref().ok()?))).collect();
@@ -94,7 +73,7 @@ fn names(evidence: &Evidence) -> Vec<Alert> {
         if let Some(first) = lacks.first() {
             let says = format!("lacks {} topics that others know, such as {first} (206)", lacks.len());
             let about = About::NameServer((*addr).clone());
-            alerts.push(Alert::new(Level::Critical, NAMES_DIFFER, about, says, command(&["topic", "route", first])));
+            alerts.push(Alert::new(Level::Critical, NAMES_DIFFER, about, says, mends::route(first)));
         }
     }
     alerts
@@ -110,7 +89,7 @@ fn settings(evidence: &Evidence, alerts: &mut Vec<Alert>) {
             Ok(settings) => clusters.entry(&broker.cluster).or_default().push((broker, settings)),
             Err(why) => {
                 let says = format!("cannot be told: its settings (26): {why}");
-                let command = command(&["broker", "config", "get", &broker.addr]);
+                let command = mends::settings(&broker.addr, &[]);
                 alerts.push(Alert::new(Level::Unknown, DRIFT, About::Broker(broker.clone()), says, command));
             }
         }
@@ -128,7 +107,7 @@ fn settings(evidence: &Evidence, alerts: &mut Vec<Alert>) {
                 let each: Vec<_> = values.iter().map(|(value, who)| format!("{value} at {}", who.join(", "))).collect();
                 let says = format!("masters differ in {key} (26): {}", each.join("; "));
                 let at = masters.first().map_or("", |(broker, _)| broker.addr.as_str());
-                let command = command(&["broker", "config", "get", at, key]);
+                let command = mends::settings(at, &[key]);
                 alerts.push(Alert::new(Level::Warning, DRIFT, About::Cluster, says, command));
             }
         }
@@ -136,7 +115,7 @@ fn settings(evidence: &Evidence, alerts: &mut Vec<Alert>) {
             let number = settings.get(PERMISSION).and_then(|value| value.parse::<i32>().ok());
             if let Some(bits) = number.filter(|bits| bits & (perm::READ | perm::WRITE) != perm::READ | perm::WRITE) {
                 let says = format!("brokerPermission is {bits} ({}): {} (26)", perm::title(bits), lacks(bits));
-                let command = command(&["broker", "config", "set", &broker.addr, "brokerPermission=6"]);
+                let command = mends::open_broker(&broker.addr);
                 alerts.push(Alert::new(Level::Warning, DRIFT, About::Broker((*broker).clone()), says, command));
             }
             let slaves = has_slaves(evidence, broker);
@@ -145,7 +124,7 @@ fn settings(evidence: &Evidence, alerts: &mut Vec<Alert>) {
                             SLAVE_NOT_AVAILABLE"
                     .to_owned();
                 let about = About::Broker((*broker).clone());
-                alerts.push(Alert::new(Level::Critical, SLAVE, about, says, command(&["check", "replication"])));
+                alerts.push(Alert::new(Level::Critical, SLAVE, about, says, mends::check_replication()));
             }
         }
     }
@@ -187,7 +166,7 @@ fn topics(evidence: &Evidence, alerts: &mut Vec<Alert>) {
             }
             Err(why) => {
                 let says = format!("cannot be told: its topics (21): {why}");
-                let command = command(&["check", "broker", "--addr", &broker.addr]);
+                let command = mends::check_broker(&broker.addr);
                 alerts.push(Alert::new(Level::Unknown, IDLE, About::Broker(broker.clone()), says, command));
             }
         }
@@ -201,13 +180,13 @@ fn topics(evidence: &Evidence, alerts: &mut Vec<Alert>) {
                     "{} queues to write and {} to read at {}: what goes into the others is not read (21)",
                     shape.write, shape.read, broker.name
                 );
-                let command = readable(topic, shape.write, &broker.name);
+                let command = mends::read_queues(topic, shape.write, &broker.name);
                 alerts.push(Alert::new(Level::Critical, IDLE, about(), says, command));
             }
             // Dead letters are written and not read until somebody wants them.
             if shape.perm & (perm::READ | perm::WRITE) != perm::READ | perm::WRITE && !topic.starts_with('%') {
                 let says = format!("may be {} at {}: {} (21)", perm::title(shape.perm), broker.name, lacks(shape.perm));
-                let command = command(&["topic", "update", topic, "--perm", "rw", "--broker", &broker.name]);
+                let command = mends::open_topic(topic, &broker.name);
                 alerts.push(Alert::new(Level::Warning, DRIFT, about(), says, command));
             }
         }
@@ -222,12 +201,12 @@ fn topics(evidence: &Evidence, alerts: &mut Vec<Alert>) {
                 let each: Vec<_> =
                     shapes.iter().map(|(one, who)| format!("{} at {}", shape(one), who.join(", "))).collect();
                 let says = format!("differs between brokers (21): {}", each.join("; "));
-                alerts.push(Alert::new(Level::Warning, DRIFT, about(), says, command(&["topic", "describe", topic])));
+                alerts.push(Alert::new(Level::Warning, DRIFT, about(), says, mends::describe_topic(topic)));
             }
         }
     }
     if differ > NAMED {
         let says = format!("{} more topics differ between brokers (21)", differ - NAMED);
-        alerts.push(Alert::new(Level::Warning, DRIFT, About::Cluster, says, command(&["topic", "list"])));
+        alerts.push(Alert::new(Level::Warning, DRIFT, About::Cluster, says, mends::list_topics()));
     }
 }

@@ -1,7 +1,7 @@
 //! Rules over how groups have come on, from one look to the next: what stands still while messages come, what falls behind,
 //! what comes back or is given up.
 
-use super::{About, Alert, BEHIND, Evidence, GIVEN_UP, STUCK, command, span};
+use super::{About, Alert, BEHIND, Evidence, GIVEN_UP, STUCK, mends, span};
 use crate::{Snapshot, health::Level, rates::GroupRates, snapshot::Progress};
 use protocol::topic::{DLQ_PREFIX, RETRY_PREFIX};
 use std::collections::BTreeMap;
@@ -28,6 +28,8 @@ struct Stand {
     consumed: i64,
     lag: i64,
     since_ms: i64,
+    /// When it was looked at last.
+    seen_ms: i64,
     looks: u32,
     end_first: i64,
     end: i64,
@@ -36,7 +38,7 @@ struct Stand {
 impl Stand {
     fn begins(at: &Progress, now_ms: i64) -> Self {
         let Progress { end, consumed, lag, .. } = *at;
-        Self { consumed, lag, since_ms: now_ms, looks: 1, end_first: end, end }
+        Self { consumed, lag, since_ms: now_ms, seen_ms: now_ms, looks: 1, end_first: end, end }
     }
 
     fn next(self, at: &Progress, now_ms: i64) -> Self {
@@ -44,7 +46,7 @@ impl Stand {
         if at.consumed != self.consumed || at.end < self.end {
             return Self::begins(at, now_ms);
         }
-        Self { lag: at.lag, looks: self.looks.saturating_add(1), end: at.end, ..self }
+        Self { lag: at.lag, seen_ms: now_ms, looks: self.looks.saturating_add(1), end: at.end, ..self }
     }
 
     fn is_stuck(&self) -> bool {
@@ -62,25 +64,6 @@ impl Stand {
             self.lag
         )
     }
-}
-
-pub fn commands() -> Vec<String> {
-    vec![lag("G", Some("T")), lag("G", None), peek("G"), describe("G")]
-}
-
-fn lag(group: &str, topic: Option<&str>) -> String {
-    match topic {
-        Some(topic) => command(&["group", "lag", group, "--topic", topic]),
-        None => command(&["group", "lag", group]),
-    }
-}
-
-fn peek(group: &str) -> String {
-    command(&["dlq", "peek", group, "-n", "10"])
-}
-
-fn describe(group: &str) -> String {
-    command(&["group", "describe", group])
 }
 
 /// What a picture with groups says, and the ones before.
@@ -129,7 +112,7 @@ pub fn of_picture(memory: &mut Memory, picture: &Snapshot, rates: &BTreeMap<Stri
                     BEHIND,
                     About::Group(group.to_owned()),
                     evidence,
-                    lag(group, None),
+                    mends::lag(group, None),
                 ));
             }
         }
@@ -139,11 +122,12 @@ pub fn of_picture(memory: &mut Memory, picture: &Snapshot, rates: &BTreeMap<Stri
 }
 
 fn stuck(memory: &Memory, now_ms: i64, level: Level, request: &str, more: impl Fn(&str, &Key) -> String) -> Vec<Alert> {
-    let stuck = memory.stands.iter().filter(|(_, stand)| stand.is_stuck());
+    // Of what was not told now it is not known whether it still stands.
+    let stuck = memory.stands.iter().filter(|(_, stand)| stand.is_stuck() && stand.seen_ms == now_ms);
     let alert = |(key, stand): (&Key, &Stand)| {
         let (group, topic, broker, queue) = key.clone();
         let evidence = stand.says(now_ms, request) + &more(&key.0, key);
-        let command = lag(&group, Some(&topic));
+        let command = mends::lag(&group, Some(&topic));
         Alert::new(level, STUCK, About::Reading { group, topic, at: (broker, queue) }, evidence, command)
     };
     stuck.map(alert).collect()
@@ -159,7 +143,13 @@ fn came_back(memory: &mut Memory, retries: BTreeMap<String, i64>, now_ms: i64) -
                 end - then,
                 span(now_ms - at_ms)
             );
-            alerts.push(Alert::new(Level::Warning, GIVEN_UP, About::Group(group.clone()), evidence, describe(group)));
+            alerts.push(Alert::new(
+                Level::Warning,
+                GIVEN_UP,
+                About::Group(group.clone()),
+                evidence,
+                mends::describe_group(group),
+            ));
         }
     }
     memory.retries = retries.into_iter().map(|(group, end)| (group, (end, now_ms))).collect();
@@ -207,7 +197,7 @@ pub fn of_dead_letters(memory: &mut BTreeMap<String, (i64, i64)>, evidence: &Evi
         match count {
             Err(why) => {
                 let evidence = format!("cannot be told: the ends of {DLQ_PREFIX}{group} (202): {why}");
-                alerts.push(Alert::new(Level::Unknown, GIVEN_UP, about, evidence, peek(group)));
+                alerts.push(Alert::new(Level::Unknown, GIVEN_UP, about, evidence, mends::dead_letters(group)));
             }
             Ok(end) => {
                 let (then, at_ms) = *memory.entry(group.clone()).or_insert((*end, evidence.at_ms));
@@ -217,7 +207,7 @@ pub fn of_dead_letters(memory: &mut BTreeMap<String, (i64, i64)>, evidence: &Evi
                         end - then,
                         span(evidence.at_ms - at_ms)
                     );
-                    alerts.push(Alert::new(Level::Critical, GIVEN_UP, about, evidence, peek(group)));
+                    alerts.push(Alert::new(Level::Critical, GIVEN_UP, about, evidence, mends::dead_letters(group)));
                 }
             }
         }

@@ -422,8 +422,55 @@ fn topics_that_differ_lack_queues_to_read_or_are_closed_are_told_of() {
 }
 
 #[test]
-fn a_name_is_one_word_of_the_command() {
-    assert_eq!(command(&["group", "lag", "a b'c\n"]), r"rmq group lag 'a b'\''c?'");
-    assert_eq!(command(&["topic", "update", "%RETRY%g"]), "rmq topic update %RETRY%g");
-    assert_eq!(command(&["dlq", "peek", ""]), "rmq dlq peek ''");
+fn what_is_the_same_of_many_is_one_alert() {
+    let why = || Unknown::because("no answer");
+    let mut silent = evidence(0, Err(why()), &[]);
+    let of_group = silent.groups[0].clone();
+    silent.groups.extend((0..9).map(|id| GroupEvidence { group: format!("G{id}"), ..of_group.clone() }));
+    silent.settings = vec![(broker("a", 0), Err(why())), (broker("b", 0), Err(why()))];
+    silent.topics = vec![(broker("a", 0), Err(why()))];
+    silent.missing = vec![("a".into(), why())];
+    let mut watch = heard(&[silent]);
+    let says: Vec<_> = watch.alerts().iter().map(|alert| (alert.code, alert.about.to_string())).collect();
+    let of = |code, about: &str| (code, about.to_owned());
+    assert_eq!(says, [of("H12", "cluster"), of("H12", "a"), of("H14", "a:0"), of("H28", "cluster")]);
+    assert!(watch.alerts()[0].evidence.starts_with("10 groups, G, G0, G1, G2 and 6 more: "), "{:?}", watch.alerts());
+    assert!(watch.alerts()[3].evidence.starts_with("2 brokers, a:0, b:0: "), "{:?}", watch.alerts());
+    // Once it is known that a broker does not answer, that is all there is to say of it.
+    watch.see(&picture(1000, vec![("a", 0, Err(why()))]), None);
+    let of_a = watch.alerts().iter().filter(|alert| alert.about.is_of_broker("a", 0)).map(|alert| alert.code);
+    assert_eq!(of_a.collect::<Vec<_>>(), ["H04"], "{:?}", watch.alerts());
+    // Its slave is another broker.
+    let mut told = told(&[]);
+    told.iter_mut().for_each(|info| info.to_flush = Err(why()));
+    watch.see(&picture(2000, vec![("a", 0, told), ("a", 1, Err(why()))]), None);
+    let of_a = watch.alerts().iter().filter(|alert| alert.about.is_of_broker("a", 0)).map(|alert| alert.code);
+    assert!(of_a.collect::<Vec<_>>().contains(&"H11"), "{:?}", watch.alerts());
+}
+
+#[test]
+fn queues_of_a_broker_that_stand_still_are_one_alert() {
+    let look = |second: i64| {
+        let queues: Vec<_> = (0..6).map(|_| (10 + second, 5)).collect();
+        evidence(second * 1000, Ok(Vec::new()), &queues)
+    };
+    let watch = heard(&[look(0), look(5), look(10)]);
+    assert_eq!(of(&watch), one(Critical, "H15", "G in T at a"));
+    let says = &watch.alerts()[0].evidence;
+    assert!(
+        says.starts_with("6 queues stand still: 0, 1, 2, 3 and 2 more; the first of them: consumed to 5"),
+        "{says}"
+    );
+}
+
+#[test]
+fn what_a_silent_broker_does_not_tell_now_is_not_said_to_stand_still() {
+    let mut pictures: Vec<_> = (0..3).map(|at| groups(at * 5000, &[("G", "T", 20 + at, 15)])).collect();
+    assert_eq!(of(&after_groups(&pictures)), one(Warning, "H15", "G in T at a"));
+    let mut silent = groups(15_000, &[]);
+    silent.brokers.iter_mut().for_each(|view| view.groups = Err(Unknown::because("no answer")));
+    pictures.push(silent);
+    assert_eq!(of(&after_groups(&pictures)), []);
+    pictures.push(groups(20_000, &[("G", "T", 25, 15)]));
+    assert_eq!(of(&after_groups(&pictures)), one(Warning, "H15", "G in T at a"), "and it is not forgotten");
 }
