@@ -43,8 +43,10 @@ impl Deeds {
             Effect::Save(name, text) => {
                 let folder = std::env::current_dir();
                 match folder.and_then(|folder| save(&folder, &name, &text)) {
-                    Ok(path) => state.tell(format!("written to {}", path.display())),
-                    Err(error) => state.tell(format!("cannot write {name}-N.txt in the current folder: {error}")),
+                    Ok(path) => state.tell(state.look.lang.fill("written to {}", &[&path.display()])),
+                    Err(error) => state.tell(
+                        state.look.lang.fill("cannot write {}-N.txt in the current folder: {}", &[&name, &error]),
+                    ),
                 }
                 Ok(())
             }

@@ -108,7 +108,7 @@ pub async fn run(admin: Admin, clock: Clock, options: Options) -> io::Result<End
 /// If the terminal cannot be used.
 pub async fn replay(recording: Arc<Recording>, look: Look, mouse: bool, again: bool) -> io::Result<Ended> {
     let mut state = State::replaying(&recording, look, (0, 0));
-    state.told = recording.broken_off().map(|line| format!("the recording breaks off after line {line}"));
+    state.told = recording.broken_off().map(|line| look.lang.fill("the recording breaks off after line {}", &[&line]));
     show(Source::Recorded(Replay::of(recording)), state, Manner { record: None, mouse, memory: None, again }).await
 }
 

@@ -2,12 +2,12 @@
 //!
 //! Nothing is done before its plan was shown and the name of what it concerns was typed. Does not draw.
 
+use crate::words::Lang;
 use admin::{
     Admin, Target, Where,
     snapshot::{Known, Unknown},
 };
 use serde::{Deserialize, Serialize};
-use std::fmt;
 
 /// Something to be done.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -77,15 +77,16 @@ impl Order {
     }
 }
 
-impl fmt::Display for Order {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Order {
+    /// What is to be done, in words.
+    pub fn says(&self, lang: Lang) -> String {
         match self {
-            Self::Reset { group, topic, .. } => write!(f, "reset group {group} in topic {topic}"),
-            Self::Drain(name) => write!(f, "take broker {name} out of writing"),
-            Self::Undrain(name) => write!(f, "put broker {name} back into writing"),
-            Self::Resend(name) => write!(f, "send the dead letters of group {name} again"),
-            Self::DeleteGroup(name) => write!(f, "delete group {name}"),
-            Self::DeleteTopic(name) => write!(f, "delete topic {name} with its messages"),
+            Self::Reset { group, topic, .. } => lang.fill("reset group {} in topic {}", &[group, topic]),
+            Self::Drain(name) => lang.fill("take broker {} out of writing", &[name]),
+            Self::Undrain(name) => lang.fill("put broker {} back into writing", &[name]),
+            Self::Resend(name) => lang.fill("send the dead letters of group {} again", &[name]),
+            Self::DeleteGroup(name) => lang.fill("delete group {}", &[name]),
+            Self::DeleteTopic(name) => lang.fill("delete topic {} with its messages", &[name]),
         }
     }
 }

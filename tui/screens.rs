@@ -92,12 +92,13 @@ pub fn draw(live: &State, frame: &mut Frame<'_>) {
 /// Where a recording is.
 fn played(playing: Playing, state: &State) -> String {
     let (at, all) = (state.now_ms - playing.from_ms, playing.to_ms - playing.from_ms);
-    let place = format!("{} of {}", figures::span(at), figures::span(all));
+    let lang = state.look.lang;
+    let place = lang.fill("{} of {}", &[&figures::span(at), &figures::span(all)]);
     let speed = if playing.speed == 1.0 { String::new() } else { format!(" x{}", playing.speed) };
     match (state.paused, at >= all) {
-        (_, true) => format!("END of the recording, {}", figures::span(all)),
-        (true, false) => format!("recording PAUSED at {place}{speed}"),
-        (false, false) => format!("recording, {place}{speed}"),
+        (_, true) => lang.fill("END of the recording, {}", &[&figures::span(all)]),
+        (true, false) => lang.fill("recording PAUSED at {}{}", &[&place, &speed]),
+        (false, false) => lang.fill("recording, {}{}", &[&place, &speed]),
     }
 }
 
@@ -128,8 +129,12 @@ impl Canvas<'_> {
 
     fn too_small(&mut self, area: Rect) {
         let (columns, rows) = LEAST;
-        let lines =
-            ["too small".to_owned(), format!("needs {columns}x{rows}"), format!("is {}x{}", area.width, area.height)];
+        let lang = self.state.look.lang;
+        let lines = [
+            lang.word("too small").to_owned(),
+            lang.fill("needs {}x{}", &[&columns, &rows]),
+            lang.fill("is {}x{}", &[&area.width, &area.height]),
+        ];
         for (at, line) in (0..area.height).zip(lines) {
             self.write(row(area, at), area.x, &line, Style::new());
         }
@@ -137,34 +142,34 @@ impl Canvas<'_> {
 
     /// Who is asked, what is there, how old it is.
     fn head(&mut self, area: Rect, live: &State) {
-        let state = self.state;
+        let (state, lang) = (self.state, self.state.look.lang);
         let style = Style::new().add_modifier(Modifier::REVERSED);
         self.buffer.set_style(area, style);
         let mut right = String::new();
         let mut tone = Tone::Plain;
         right.push_str(&alerts::head(state));
         match &state.picture {
-            None => right.push_str(if state.trouble.is_some() { "! no answer" } else { "asking" }),
+            None => right.push_str(lang.word(if state.trouble.is_some() { "! no answer" } else { "asking" })),
             Some((snapshot, _)) => {
                 let age = state.now_ms - snapshot.asked_ms;
                 let is_stale = age > 3 * state.every.as_millis() as i64 + 2000;
                 if state.trouble.is_some() || (is_stale && !state.paused) {
-                    right.push_str("! stale, ");
+                    right.push_str(lang.word("! stale, "));
                     tone = Tone::Warn;
                 }
-                right.push_str(&format!("{} old", figures::span(age)));
+                right.push_str(&lang.fill("{} old", &[&figures::span(age)]));
             }
         }
         let every = state.every.as_millis();
         let every = if every < 1000 { format!("{every}ms") } else { figures::span(every as i64) };
         right.push_str(&match (live.is_frozen(), state.playing) {
-            (true, _) => format!(", FROZEN {} ago ", figures::span(live.now_ms - state.now_ms)),
+            (true, _) => lang.fill(", FROZEN {} ago ", &[&figures::span(live.now_ms - state.now_ms)]),
             (false, Some(playing)) => format!(", {} ", played(playing, state)),
-            (false, None) if state.paused => ", PAUSED ".to_owned(),
-            (false, None) => format!(", every {every} "),
+            (false, None) if state.paused => lang.word(", PAUSED ").to_owned(),
+            (false, None) => lang.fill(", every {} ", &[&every]),
         });
         let at = area.right().saturating_sub(sheet::wide(&right) as u16);
-        let way: Vec<String> = state.places().iter().map(|place| place.view.name()).collect();
+        let way: Vec<String> = state.places().iter().map(|place| place.view.name(lang)).collect();
         let left = Rect { width: at.saturating_sub(area.x + 1), ..area };
         let end = self.write(
             left,
@@ -184,7 +189,7 @@ impl Canvas<'_> {
         for (at, total) in totals.iter().enumerate() {
             let (line, column) = (at as u16 / across, at as u16 % across);
             let place = Rect { x: area.x + column * width, y: area.y + line, width, height: 1 };
-            let end = self.write(place, place.x + 1, total.title, self.style(Tone::Faint));
+            let end = self.write(place, place.x + 1, self.state.look.lang.word(total.title), self.style(Tone::Faint));
             let shown = padded(&total.cell.text, 11, true, self.state.look.cut());
             let end = self.write(place, end, &shown, self.style(Tone::Strong).patch(self.style(total.cell.tone)));
             let room = usize::from(place.right().saturating_sub(end + 2));
@@ -196,13 +201,13 @@ impl Canvas<'_> {
     /// Why things are not known: of the picture, else of the row that is chosen. An alert is told in as many lines as
     /// there are.
     fn to_be_said(&self, sheet: &Sheet, chosen: Option<usize>, area: Rect) -> Vec<(String, Tone)> {
-        let state = self.state;
+        let (state, lang) = (self.state, self.state.look.lang);
         if let Some((order, plan)) = &state.confirming {
-            return vec![(format!("! {order}: {plan}"), Tone::Bad)];
+            return vec![(format!("! {}: {plan}", order.says(lang)), Tone::Bad)];
         }
         let (text, tone) = match (&state.told, &state.trouble) {
-            (Some(told), _) => (told.clone(), Tone::Warn),
-            (None, Some(why)) => (format!("! no answer: {why}"), Tone::Bad),
+            (Some(told), _) => (lang.told(told), Tone::Warn),
+            (None, Some(why)) => (lang.fill("! no answer: {}", &[why]), Tone::Bad),
             (None, None) => {
                 let mut said =
                     chosen.and_then(|at| sheet.rows.get(at)).map(|row| sheet.said_of(row)).unwrap_or_default();
@@ -231,20 +236,23 @@ impl Canvas<'_> {
 
     /// What is being typed, else the keys; gives where the cursor stands.
     fn foot(&mut self, area: Rect) -> Option<Position> {
+        let lang = self.state.look.lang;
         if let Some(prompt) = &self.state.prompt {
             let sign = match prompt.kind {
                 PromptKind::Filter => "/".to_owned(),
                 PromptKind::Jump => ":".to_owned(),
                 PromptKind::Confirm => {
                     let subject = self.state.confirming.as_ref().map_or("", |(order, _)| order.subject());
-                    format!("type {subject} to do it, Esc to leave it > ")
+                    lang.fill("type {} to do it, Esc to leave it > ", &[&subject])
                 }
             };
             let end = self.write(area, area.x, &format!("{sign}{}", prompt.text), Style::new());
             return Some(Position { x: end.min(area.right() - 1), y: area.y });
         }
         let mut x = area.x + 1;
-        for (shown, short) in BINDINGS.iter().filter_map(|binding| Some((binding.shown, binding.short?))) {
+        for (shown, short) in
+            BINDINGS.iter().filter_map(|binding| Some((lang.word(binding.shown), lang.word(binding.short?))))
+        {
             let wide = sheet::wide(shown) + sheet::wide(short) + 3;
             if usize::from(area.right().saturating_sub(x)) < wide {
                 break;

@@ -88,6 +88,12 @@ impl Cell {
         Self { text: "-".to_owned(), tone: Tone::Faint, why: None, order: Order::Unknown, word: None }
     }
 
+    /// The same, shown as one of the fixed words.
+    pub fn called(mut self, word: &'static str) -> Self {
+        (self.text, self.word) = (word.to_owned(), Some(word));
+        self
+    }
+
     /// The same with another tone, where that is so.
     pub fn tone_if(mut self, is_so: bool, tone: Tone) -> Self {
         if is_so {
@@ -157,13 +163,14 @@ impl Sheet {
         Self { title: title.into(), columns, rows: Vec::new(), empty: empty.into(), sorted: None }
     }
 
-    /// Leaves out the rows that [`Filter`] does not take; none if that is not understood.
-    pub fn filter(&mut self, filter: &str) {
+    /// Leaves out the rows that [`Filter`] does not take; none if that is not understood. Says so in `lang`.
+    pub fn filter(&mut self, filter: &str, lang: Lang) {
         let Ok(Some(taken)) = Filter::of(filter) else { return };
         let all = self.rows.len();
         self.rows.retain(|row| taken.takes(row.cells.iter().map(|cell| &*cell.text)));
-        self.title = format!("{}: {} of {all} match {filter:?}", self.title, self.rows.len());
-        self.empty = format!("nothing matches {filter:?}");
+        let (title, filter) = (lang.told(&self.title), format!("{filter:?}"));
+        self.title = lang.fill("{}: {} of {} match {}", &[&title, &self.rows.len(), &all, &filter]);
+        self.empty = lang.fill("nothing matches {}", &[&filter]);
     }
 
     /// One more column, from what `cell` makes of each row's key.
@@ -215,14 +222,24 @@ impl Sheet {
         self.rows = order.into_iter().map(|at| std::mem::take(&mut self.rows[at])).collect();
     }
 
-    /// Its headings and fixed words in another language. What it is sorted and filtered by stays English.
+    /// Its headings, fixed words and fixed sentences in another language. What it is sorted and filtered by stays English.
     pub fn translate(&mut self, lang: Lang) {
+        if lang == Lang::English {
+            return;
+        }
+        (self.title, self.empty) = (lang.told(&self.title), lang.told(&self.empty));
         for column in &mut self.columns {
             column.title = lang.word(column.title);
+        }
+        for note in self.rows.iter_mut().filter_map(|row| row.note.as_mut()) {
+            *note = lang.told(note);
         }
         for cell in self.rows.iter_mut().flat_map(|row| &mut row.cells) {
             if let Some(word) = cell.word {
                 cell.text = lang.word(word).to_owned();
+            }
+            if let Some(why) = &mut cell.why {
+                *why = Unknown::because(lang.told(&why.to_string()));
             }
         }
     }
@@ -348,10 +365,10 @@ mod tests {
     #[test]
     fn a_filter_takes_or_leaves_and_says_so() {
         let mut taken = sheet(&[("Orders", None), ("bills", None)]);
-        taken.filter("order");
+        taken.filter("order", Lang::English);
         assert_eq!((names(&taken), taken.title.as_str()), (vec!["Orders"], "things: 1 of 2 match \"order\""));
         let mut left = sheet(&[("Orders", None), ("bills", None)]);
-        left.filter("!order");
+        left.filter("!order", Lang::English);
         assert_eq!(names(&left), ["bills"]);
     }
 

@@ -326,7 +326,7 @@ impl State {
         {
             sheet.sort(column, *largest_first);
         }
-        sheet.filter(&place.filter);
+        sheet.filter(&place.filter, self.look.lang);
         if let Some(hidden) = self.remembered.hidden.get(kind) {
             // The first says what a row is.
             for column in sheet.columns.iter_mut().skip(1) {

@@ -1,6 +1,8 @@
 //! The fixed words of the screens in the languages they are told in. English is the key: what has no other word stays as it
 //! is, and so do names, and what servers say.
 
+mod chinese;
+
 /// A language.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Lang {
@@ -25,6 +27,12 @@ impl Lang {
         }
     }
 
+    /// A text that may be one of the fixed ones: why something is not known, what is told until the next key.
+    pub fn told(self, text: &str) -> String {
+        let other = if self == Self::Chinese { chinese(text) } else { None };
+        other.unwrap_or(text).to_owned()
+    }
+
     /// A sentence with what is put into it, in order, at each `{}`: `fill("groups: {}{}", &[&count, &age])`. A translation
     /// has as many `{}` as the English, in the same order.
     pub fn fill(self, english: &'static str, parts: &[&dyn std::fmt::Display]) -> String {
@@ -43,15 +51,12 @@ impl Lang {
 }
 
 fn chinese(english: &str) -> Option<&'static str> {
-    CHINESE.iter().find(|(word, _)| *word == english).map(|(_, chinese)| *chinese)
+    chinese::CHINESE.iter().find(|(word, _)| *word == english).map(|(_, chinese)| *chinese)
 }
-
-/// English and Chinese.
-const CHINESE: &[(&str, &str)] = &[("master", "主"), ("slave", "从")];
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{chinese::CHINESE, *};
 
     #[test]
     fn a_sentence_is_filled_in_order_and_what_has_no_translation_stays() {

@@ -39,11 +39,12 @@ pub fn head(state: &State) -> String {
     match state.watch.alerts().len() {
         0 => String::new(),
         _ if state.size.0 >= ROOM => {
-            let each: Vec<_> = counts.iter().map(|(level, count)| format!("{count} {level}")).collect();
+            let each: Vec<_> =
+                counts.iter().map(|(level, count)| format!("{count} {}", state.look.lang.word(level))).collect();
             format!("! {}, ", each.join(" "))
         }
-        1 => "! 1 alert, ".to_owned(),
-        all => format!("! {all} alerts, "),
+        1 => state.look.lang.word("! 1 alert, ").to_owned(),
+        all => state.look.lang.fill("! {} alerts, ", &[&all]),
     }
 }
 
@@ -56,21 +57,28 @@ pub fn all(state: &State) -> Sheet {
     if state.picture.is_none() {
         return Sheet::new("alerts", columns, state.nothing_yet().to_string());
     }
-    let each: Vec<_> = counts(state).iter().map(|(level, count)| format!("{count} {level}")).collect();
-    let each = if each.is_empty() { "nothing is wrong".to_owned() } else { each.join(", ") };
+    let each: Vec<_> =
+        counts(state).iter().map(|(level, count)| format!("{count} {}", state.look.lang.word(level))).collect();
+    let each = if each.is_empty() { state.look.lang.word("nothing is wrong").to_owned() } else { each.join(", ") };
+    let lang = state.look.lang;
     let deeper = match &state.health.last {
         Some((detail, at_ms)) => {
             let (looked, left) = (detail.evidence.groups.len(), detail.evidence.left_out);
-            let of =
-                if left > 0 { format!("{looked} of {} groups", looked + left) } else { format!("{looked} groups") };
-            format!("; members of {of} asked{}", stale(state.now_ms - at_ms, state.health.trouble.as_ref(), &[]))
+            let of = if left > 0 {
+                lang.fill("{} of {} groups", &[&looked, &(looked + left)])
+            } else {
+                lang.fill("{} groups", &[&looked])
+            };
+            let stale = stale(lang, state.now_ms - at_ms, state.health.trouble.as_ref(), &[]);
+            lang.fill("; members of {} asked{}", &[&of, &stale])
         }
         None => match &state.health.trouble {
-            Some(why) => format!("; ! what only they can tell was not asked of members and settings: {why}"),
-            None => "; by pictures alone".to_owned(),
+            Some(why) => lang.fill("; ! what only they can tell was not asked of members and settings: {}", &[why]),
+            None => lang.word("; by pictures alone").to_owned(),
         },
     };
-    let mut sheet = Sheet::new(format!("alerts: {each}{deeper}"), columns, format!("nothing is wrong{deeper}"));
+    let mut sheet =
+        Sheet::new(lang.fill("alerts: {}{}", &[&each, &deeper]), columns, lang.fill("nothing is wrong{}", &[&deeper]));
     sheet.rows =
         state.watch.alerts().iter().enumerate().map(|(at, alert)| row(state, at, alert, with_command)).collect();
     sheet
@@ -89,7 +97,7 @@ fn row(state: &State, at: usize, alert: &Alert, with_command: bool) -> Row {
     }
     let since = span(state.now_ms - alert.since_ms);
     let seen = match state.now_ms - alert.seen_ms {
-        ms @ 15_000.. => format!(", last seen {} ago", span(ms)),
+        ms @ 15_000.. => state.look.lang.fill(", last seen {} ago", &[&span(ms)]),
         _ => String::new(),
     };
     // Several of a kind may be about the same.
@@ -99,12 +107,16 @@ fn row(state: &State, at: usize, alert: &Alert, with_command: bool) -> Row {
         key: format!("{} {:?} {same}", alert.code, alert.about),
         cells,
         opens: Some(opens(state, &alert.about)),
-        note: Some(format!(
-            "{} {}: {}; for {since}{seen}; $ {}",
-            alert.code,
-            Cell::text(alert.about.to_string()).text,
-            Cell::text(alert.evidence.clone()).text,
-            alert.command
+        note: Some(state.look.lang.fill(
+            "{} {}: {}; for {}{}; $ {}",
+            &[
+                &alert.code,
+                &Cell::text(alert.about.to_string()).text,
+                &Cell::text(alert.evidence.clone()).text,
+                &since,
+                &seen,
+                &alert.command,
+            ],
         )),
         ..Row::default()
     }

@@ -7,6 +7,7 @@ use crate::{
     look::Tone,
     sheet::{Cell, Row, Sheet},
     state::State,
+    words::Lang,
 };
 use admin::{
     rates::BrokerRates,
@@ -16,27 +17,29 @@ use admin::{
 /// What a broker says of itself.
 pub fn one(state: &State, cluster: &str, name: &str, id: i64) -> Sheet {
     let columns = [("PART", false, 0), ("WHAT", false, 0), ("VALUE", false, 0)];
+    let lang = state.look.lang;
     let is_it = |broker: &admin::BrokerRef| (&*broker.cluster, &*broker.name, broker.id) == (cluster, name, id);
-    let title = format!("broker {name}:{id} of {cluster}");
+    let title = lang.fill("broker {}:{} of {}", &[&name, &id, &cluster]);
     let found = state.picture.as_ref().and_then(|(snapshot, rates)| {
         let at = snapshot.brokers.iter().position(|view| is_it(&view.broker))?;
         Some((&snapshot.brokers[at], rates.as_ref().and_then(|rates| rates.brokers.get(at))))
     });
     let Some((view, rates)) = found else {
         let why = match state.gone.iter().find(|(broker, _)| is_it(broker)) {
-            Some((_, seen)) => format!("! gone: it was last registered {} ago", span(state.now_ms - seen)),
-            None => "the name servers do not know it".to_owned(),
+            Some((_, seen)) => lang.fill("! gone: it was last registered {} ago", &[&span(state.now_ms - seen)]),
+            None => lang.word("the name servers do not know it").to_owned(),
         };
         return Sheet::new(title, &columns, why);
     };
     let info = match &view.info {
         Ok(info) => info,
         Err(why) => {
-            let seen = state.answered.get(&view.broker).map(|at| format!(" (last {} ago)", span(state.now_ms - at)));
-            return Sheet::new(title, &columns, format!("! no answer{}: {why}", seen.unwrap_or_default()));
+            let seen =
+                state.answered.get(&view.broker).map(|at| lang.fill(" (last {} ago)", &[&span(state.now_ms - at)]));
+            return Sheet::new(title, &columns, lang.fill("! no answer{}: {}", &[&seen.unwrap_or_default(), why]));
         }
     };
-    let mut page = Page { sheet: Sheet::new(title, &columns, ""), part: "" };
+    let mut page = Page { sheet: Sheet::new(title, &columns, ""), part: "", lang };
     page.begin("broker");
     who(&mut page, view, info);
     page.begin("on disk");
@@ -61,6 +64,7 @@ pub fn one(state: &State, cluster: &str, name: &str, id: i64) -> Sheet {
 struct Page {
     sheet: Sheet,
     part: &'static str,
+    lang: Lang,
 }
 
 impl Page {
@@ -129,7 +133,7 @@ fn text(known: &Known<String>) -> Cell {
 
 /// What is written, what of it is on the disk, and where a start after a crash would begin.
 fn on_disk(page: &mut Page, view: &BrokerView, info: &BrokerInfo) {
-    let end = whole(&info.log_max);
+    let (end, lang) = (whole(&info.log_max), page.lang);
     page.known("log begins at", whole(&info.log_min), exact);
     page.known("log written to", end.clone(), exact);
     match &info.flushed {
@@ -141,17 +145,23 @@ fn on_disk(page: &mut Page, view: &BrokerView, info: &BrokerInfo) {
         Err(_) => {
             let flushed = end.clone().and_then(|end| info.to_flush.clone().map(|behind| end - behind as f64));
             let is_exact = matches!(info.to_flush, Ok(0..1000));
-            page.known("log flushed to", flushed, |at| if is_exact { exact(at) } else { format!("about {at}") });
+            page.known(
+                "log flushed to",
+                flushed,
+                |at| if is_exact { exact(at) } else { lang.fill("about {}", &[&at]) },
+            );
             page.known("not yet flushed", whole(&info.to_flush), bytes);
         }
     }
     page.known("oldest byte unflushed", whole(&info.unflushed_ms), millis);
     page.say("flush mode", text(&info.flush_mode));
-    let ago = |ms: i64| format!("{} ago", span(view.at_ms - ms));
+    let ago = |ms: i64| lang.fill("{} ago", &[&span(view.at_ms - ms)]);
     page.say(
         "last sync",
         match &info.last_sync {
-            Ok(last) => Cell::text(format!("{}, took {}", ago(last.at_ms), millis(last.took_us as f64 / 1000.0))),
+            Ok(last) => {
+                Cell::text(lang.fill("{}, took {}", &[&ago(last.at_ms), &millis(last.took_us as f64 / 1000.0)]))
+            }
             Err(why) => Cell::unknown(why.clone()),
         },
     );
@@ -180,9 +190,9 @@ fn copies(page: &mut Page, view: &BrokerView, info: &BrokerInfo) {
                 for slave in slaves {
                     let told = |acked| slave.behind.clone().map(|behind| (acked, behind as f64));
                     let value = match slave.acked.clone().and_then(told) {
-                        Ok((acked, behind)) => {
-                            Cell::number(behind, |behind| format!("lacks {}, has up to {acked}", bytes(behind)))
-                        }
+                        Ok((acked, behind)) => Cell::number(behind, |behind| {
+                            page.lang.fill("lacks {}, has up to {}", &[&bytes(behind), &acked])
+                        }),
                         Err(why) => Cell::unknown(why),
                     };
                     page.row(&slave.addr, Cell::text(slave.addr.clone()), value);
@@ -214,9 +224,13 @@ fn waiting(page: &mut Page, view: &BrokerView, info: &BrokerInfo) {
             page.known("in delay levels", Ok(all as f64), count);
             for level in levels.iter().filter(|level| level.waiting() > 0) {
                 let waiting = Cell::number(level.waiting() as f64, |waiting| {
-                    format!("{}, from {} of {}", count(waiting), level.next, level.end)
+                    page.lang.fill("{}, from {} of {}", &[&count(waiting), &level.next, &level.end])
                 });
-                page.row(&format!("level {}", level.level), Cell::text(format!("level {}", level.level)), waiting);
+                page.row(
+                    &format!("level {}", level.level),
+                    Cell::text(page.lang.fill("level {}", &[&level.level])),
+                    waiting,
+                );
             }
         }
     }

@@ -56,10 +56,10 @@ fn charts(state: &State) -> Vec<Chart> {
 
 /// That of the row, or of the screen, one came from.
 fn of_row(state: &State) -> Option<Chart> {
-    let places = state.places();
+    let (places, lang) = (state.places(), state.look.lang);
     let from = places.len().checked_sub(2).and_then(|at| places.get(at))?;
-    let broker = |key: &str| Some((format!("{key}: in/s"), state.trails.brokers.get(key)?));
-    let group = |key: &str| Some((format!("{key}: lag"), state.trails.groups.get(key)?));
+    let broker = |key: &str| Some((lang.fill("{}: in/s", &[&key]), state.trails.brokers.get(key)?));
+    let group = |key: &str| Some((lang.fill("{}: lag", &[&key]), state.trails.groups.get(key)?));
     let (title, trail) = match (&from.view, &from.chosen) {
         (View::Cluster, Some(key)) => broker(key),
         (View::Groups, Some(key)) => group(key),

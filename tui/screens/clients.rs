@@ -7,6 +7,7 @@ use crate::{
     look::Tone,
     sheet::{Cell, Row, Sheet},
     state::{State, View},
+    words::Lang,
 };
 use admin::snapshot::Unknown;
 
@@ -27,11 +28,12 @@ pub fn all(state: &State) -> Sheet {
     };
     // It is asked every ten seconds.
     let age = state.now_ms - at_ms;
-    let stale = stale(if age > 12_000 { age } else { 0 }, heard.trouble.as_ref(), &detail.missing);
+    let stale = stale(state.look.lang, if age > 12_000 { age } else { 0 }, heard.trouble.as_ref(), &detail.missing);
     let consumers = detail.clients.iter().filter(|client| client.consumes).count();
     let producers = detail.clients.len() - consumers;
-    let title = format!("clients: {consumers} in consumer groups, {producers} in producer groups{stale}");
-    let mut sheet = Sheet::new(title, &columns, format!("nobody is connected{stale}"));
+    let lang = state.look.lang;
+    let title = lang.fill("clients: {} in consumer groups, {} in producer groups{}", &[&consumers, &producers, &stale]);
+    let mut sheet = Sheet::new(title, &columns, lang.fill("nobody is connected{}", &[&stale]));
     for client in &detail.clients {
         let mut addrs = client.addrs.iter().cloned();
         let first = addrs.next().unwrap_or_default();
@@ -48,13 +50,9 @@ pub fn all(state: &State) -> Sheet {
                 Cell::number(f64::from(client.version), |version| version.to_string()),
             ],
             opens: Some(View::Client(client.group.clone(), client.id.clone())),
-            note: Some(format!(
+            note: Some(lang.fill(
                 "{} of {} from {}, {} {}",
-                client.id,
-                client.group,
-                others.join(", "),
-                client.language,
-                client.version
+                &[&client.id, &client.group, &others.join(", "), &client.language, &client.version],
             )),
             ..Row::default()
         });
@@ -65,38 +63,38 @@ pub fn all(state: &State) -> Sheet {
 /// A member of a group.
 pub fn one(state: &State, group: &str, id: &str) -> Sheet {
     let columns = [("WHAT", false, 0), ("VALUE", false, 0)];
-    let heard = &state.client;
-    let name = format!("{id} of {group}");
+    let (heard, lang) = (&state.client, state.look.lang);
+    let name = lang.fill("{} of {}", &[&id, &group]);
     let Some((detail, at_ms)) = heard.last.as_ref().filter(|_| heard.is_of(&format!("{group} {id}"))) else {
         let why = heard.trouble.as_ref().map_or_else(|| "no answer yet".to_owned(), ToString::to_string);
         return Sheet::new(name, &columns, why);
     };
     let age = state.now_ms - at_ms;
-    let stale = stale(if age > 4000 { age } else { 0 }, heard.trouble.as_ref(), &detail.missing);
+    let stale = stale(state.look.lang, if age > 4000 { age } else { 0 }, heard.trouble.as_ref(), &detail.missing);
     let mut sheet = Sheet::new(format!("{name}{stale}"), &columns, "it is not connected to any broker");
     if detail.connected.is_empty() {
         return sheet;
     }
     let mut say = |key: String, cell: Cell| {
-        sheet.rows.push(Row { key: key.clone(), cells: vec![Cell::text(key), cell], ..Row::default() });
+        sheet.rows.push(Row { key: key.clone(), cells: vec![Cell::text(lang.told(&key)), cell], ..Row::default() });
     };
     say("kind".into(), Cell::word(if detail.consumes { "consumer" } else { "producer" }));
     say("written in".into(), Cell::text(format!("{} {}", detail.language, detail.version)));
     for (broker, addr) in &detail.connected {
-        say(format!("connected to {broker}"), Cell::text(format!("from {addr}")));
+        say(lang.fill("connected to {}", &[broker]), Cell::text(lang.fill("from {}", &[addr])));
     }
     match &detail.run {
         None => say("runs".into(), Cell::unknown(Unknown::because("producers do not tell how they run"))),
         Some(Err(why)) => {
-            let why = format!("{} {} does not tell how it runs (307): {why}", detail.language, detail.version);
+            let why = lang.fill("{} {} does not tell how it runs (307): {}", &[&detail.language, &detail.version, why]);
             say("runs".into(), Cell::unknown(Unknown::because(why)));
         }
-        Some(Ok(run)) => running(run, *at_ms, &mut sheet),
+        Some(Ok(run)) => running(lang, run, *at_ms, &mut sheet),
     }
     sheet
 }
 
-fn running(run: &ClientRun, at_ms: i64, sheet: &mut Sheet) {
+fn running(lang: Lang, run: &ClientRun, at_ms: i64, sheet: &mut Sheet) {
     let mut row = |key: String, cell: Cell, opens: Option<View>, messages: Option<Spot>| {
         sheet.rows.push(Row {
             key: key.clone(),
@@ -107,43 +105,52 @@ fn running(run: &ClientRun, at_ms: i64, sheet: &mut Sheet) {
         });
     };
     for (topic, wants) in &run.wants {
-        row(format!("wants of {topic}"), Cell::text(wants.clone()), Some(View::Topic(topic.clone())), None);
+        row(lang.fill("wants of {}", &[topic]), Cell::text(wants.clone()), Some(View::Topic(topic.clone())), None);
     }
     for (topic, speed) in &run.speeds {
-        let says = format!(
-            "{}/s done in {:.1} ms each, {}/s failed ({} in the last hour), {}/s pulled in {:.1} ms",
-            count(speed.consume_ok_tps),
-            speed.consume_ms,
-            count(speed.consume_failed_tps),
-            speed.consume_failed_msgs,
-            count(speed.pull_tps),
-            speed.pull_ms
+        let says = lang.fill(
+            "{}/s done in {} ms each, {}/s failed ({} in the last hour), {}/s pulled in {} ms",
+            &[
+                &count(speed.consume_ok_tps),
+                &format!("{:.1}", speed.consume_ms),
+                &count(speed.consume_failed_tps),
+                &speed.consume_failed_msgs,
+                &count(speed.pull_tps),
+                &format!("{:.1}", speed.pull_ms),
+            ],
         );
         let fails = speed.consume_failed_tps > 0.0;
         let sign = if fails { "! " } else { "" };
-        row(format!("consumes {topic}"), Cell::text(format!("{sign}{says}")).tone_if(fails, Tone::Warn), None, None);
+        row(
+            lang.fill("consumes {}", &[topic]),
+            Cell::text(format!("{sign}{says}")).tone_if(fails, Tone::Warn),
+            None,
+            None,
+        );
     }
     if run.speeds.is_empty() {
         let why = Unknown::because("it does not tell how fast it consumes (307)");
-        row("consumes".into(), Cell::unknown(why), None, None);
+        row(lang.word("consumes").to_owned(), Cell::unknown(why), None, None);
     }
     for (queue, held) in &run.queues {
-        let mut says = format!("at {}, {} cached", held.commit_offset, held.cached_msg_count);
+        let mut says = lang.fill("at {}, {} cached", &[&held.commit_offset, &held.cached_msg_count]);
         if held.cached_msg_size_in_mib > 0 {
             says.push_str(&format!(" ({})", bytes((held.cached_msg_size_in_mib << 20) as f64)));
         }
         // Clients that do not measure it, such as that of rmq, say 0; others say when they began.
-        for (what, ms) in [("pulled", held.last_pull_timestamp), ("consumed", held.last_consume_timestamp)] {
-            match ms {
-                1.. => says.push_str(&format!(", {what} {} ago", span(at_ms - ms))),
-                _ => says.push_str(&format!(", {what} ?")),
-            }
-        }
+        let ago = |ms: i64| match ms {
+            1.. => lang.fill("{} ago", &[&span(at_ms - ms)]),
+            _ => "?".to_owned(),
+        };
+        says.push_str(
+            &lang
+                .fill(", pulled {}, consumed {}", &[&ago(held.last_pull_timestamp), &ago(held.last_consume_timestamp)]),
+        );
         if held.locked {
-            says.push_str(", locked");
+            says.push_str(lang.word(", locked"));
         }
         if held.droped {
-            says.push_str(", given up");
+            says.push_str(lang.word(", given up"));
         }
         let spot = Spot {
             topic: queue.topic.clone(),

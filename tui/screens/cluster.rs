@@ -82,8 +82,10 @@ pub fn brokers(state: &State) -> Sheet {
     let slaves = snapshot.brokers.len() - masters;
     let clusters: std::collections::BTreeSet<_> = snapshot.brokers.iter().map(|view| &*view.broker.cluster).collect();
     let clusters = clusters.into_iter().collect::<Vec<_>>().join(", ");
-    let plural = |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
-    let title = format!("brokers of {clusters}: {}, {}", plural(masters, "master"), plural(slaves, "slave"));
+    let lang = state.look.lang;
+    let masters = if masters == 1 { lang.word("1 master").to_owned() } else { lang.fill("{} masters", &[&masters]) };
+    let slaves = if slaves == 1 { lang.word("1 slave").to_owned() } else { lang.fill("{} slaves", &[&slaves]) };
+    let title = lang.fill("brokers of {}: {}, {}", &[&clusters, &masters, &slaves]);
     let mut sheet = Sheet::new(title, &columns, "no broker is registered at the name servers");
     for (at, view) in snapshot.brokers.iter().enumerate() {
         let rates = rates.as_ref().and_then(|rates| rates.brokers.get(at));
@@ -120,7 +122,7 @@ fn broker_row(state: &State, snapshot: &Snapshot, view: &BrokerView, rates: Opti
         key: key(broker),
         cells: vec![
             Cell::text(format!("{}:{}", broker.name, broker.id)),
-            Cell::text(role(broker)),
+            Cell::word(role(broker)),
             status,
             Cell::known(rate(|rates| &rates.put), count),
             Cell::known(rate(|rates| &rates.got), count),
@@ -152,24 +154,28 @@ fn key(broker: &BrokerRef) -> String {
 
 /// A word, and what there is to say.
 fn condition(state: &State, view: &BrokerView) -> (Cell, Option<String>) {
+    let lang = state.look.lang;
     match &view.info {
         Err(why) => {
             let seen = match state.answered.get(&view.broker) {
-                Some(at) => format!("last answered {} ago", span(state.now_ms - at)),
-                None => "has not answered yet".to_owned(),
+                Some(at) => lang.fill("last answered {} ago", &[&span(state.now_ms - at)]),
+                None => lang.word("has not answered yet").to_owned(),
             };
-            (Cell::text("! silent").tone_if(true, Tone::Bad), Some(format!("{seen}: {why}")))
+            (Cell::word("! silent").tone_if(true, Tone::Bad), Some(format!("{seen}: {why}")))
         }
         Ok(info) => match (&info.refusing, info.all.get("haRefusal")) {
             (Some(why), _) => {
-                (Cell::text("! refuses").tone_if(true, Tone::Bad), Some(format!("refuses messages: {why}")))
+                (Cell::word("! refuses").tone_if(true, Tone::Bad), Some(lang.fill("refuses messages: {}", &[why])))
             }
-            (None, Some(why)) => {
-                (Cell::text("! stopped").tone_if(true, Tone::Bad), Some(format!("does not follow its master: {why}")))
-            }
+            (None, Some(why)) => (
+                Cell::word("! stopped").tone_if(true, Tone::Bad),
+                Some(lang.fill("does not follow its master: {}", &[why])),
+            ),
             (None, None) => match info.all.get("haState").filter(|state| *state != "FOLLOWING") {
-                Some(state) => (Cell::text("! apart").tone_if(true, Tone::Warn), Some(format!("haState is {state}"))),
-                None => (Cell::text("ok"), None),
+                Some(state) => {
+                    (Cell::word("! apart").tone_if(true, Tone::Warn), Some(lang.fill("haState is {}", &[state])))
+                }
+                None => (Cell::word("ok"), None),
             },
         },
     }
@@ -199,11 +205,11 @@ pub fn behind(snapshot: &Snapshot, view: &BrokerView) -> Known<Option<f64>> {
 
 fn gone_row(state: &State, broker: &BrokerRef, seen_ms: i64) -> Row {
     let ago = span(state.now_ms - seen_ms);
-    let why = Unknown::because(format!("the name servers have not known it for {ago}"));
+    let why = Unknown::because(state.look.lang.fill("the name servers have not known it for {}", &[&ago]));
     let mut cells = vec![
         Cell::text(format!("{}:{}", broker.name, broker.id)),
-        Cell::text(role(broker)),
-        Cell::text("! gone").tone_if(true, Tone::Bad),
+        Cell::word(role(broker)),
+        Cell::word("! gone").tone_if(true, Tone::Bad),
     ];
     cells.extend((0..10).map(|_| Cell::unknown(why.clone())));
     cells.push(Cell::text(broker.addr.clone()));

@@ -22,7 +22,7 @@ pub fn all(state: &State) -> Sheet {
     };
     // They are asked for every 10 s.
     let age_ms = state.now_ms - at_ms;
-    let stale = stale(if age_ms < 12_000 { 0 } else { age_ms }, heard.trouble.as_ref(), &[]);
+    let stale = stale(lang, if age_ms < 12_000 { 0 } else { age_ms }, heard.trouble.as_ref(), &[]);
     let title = lang.fill("groups with dead letters: {}{}", &[&known.groups.len(), &stale]);
     let mut sheet = Sheet::new(title, &columns, lang.word("no group has a topic of dead letters"));
     for group in &known.groups {
@@ -38,8 +38,9 @@ pub fn all(state: &State) -> Sheet {
         };
         let note = group.closed.first().map(|broker| {
             let brokers = group.closed.join(", ");
-            format!(
-                "! {brokers} does not let it be read: rmq topic create '{topic}' --broker {broker} --queues 1 --perm rw"
+            lang.fill(
+                "! {} does not let it be read: rmq topic create '{}' --broker {} --queues 1 --perm rw",
+                &[&brokers, &topic, broker],
             )
         });
         sheet.rows.push(Row {

@@ -6,6 +6,7 @@ use crate::{
     look::Tone,
     sheet::{Cell, Row, Sheet},
     state::{State, View},
+    words::Lang,
 };
 use admin::{
     rates::GroupRates,
@@ -24,11 +25,15 @@ pub fn age(state: &State) -> String {
     let Some((groups, _)) = &state.groups else { return String::new() };
     let ms = state.now_ms - groups.asked_ms;
     let missing = &groups.groups().missing;
-    let age = if ms >= 1000 { format!(", {} ago", span(ms)) } else { String::new() };
+    let age = if ms >= 1000 { state.look.lang.fill(", {} ago", &[&span(ms)]) } else { String::new() };
     match missing.first() {
         None => age,
-        Some((broker, why)) if missing.len() == 1 => format!("{age}, ! without those of {broker}: {why}"),
-        Some((broker, why)) => format!("{age}, ! without those of {} brokers; {broker}: {why}", missing.len()),
+        Some((broker, why)) if missing.len() == 1 => {
+            state.look.lang.fill("{}, ! without those of {}: {}", &[&age, broker, why])
+        }
+        Some((broker, why)) => {
+            state.look.lang.fill("{}, ! without those of {} brokers; {}: {}", &[&age, &missing.len(), broker, why])
+        }
     }
 }
 
@@ -36,7 +41,10 @@ pub fn age(state: &State) -> String {
 pub fn all(state: &State) -> Sheet {
     let Some((groups, rates)) = &state.groups else { return not_yet(state) };
     let known = &groups.groups().known;
-    let mut sheet = sheet(format!("groups: {}{}", known.len(), age(state)), "no group has a position at any broker");
+    let mut sheet = sheet(
+        state.look.lang.fill("groups: {}{}", &[&known.len(), &age(state)]),
+        "no group has a position at any broker",
+    );
     let rows = Rows::of(groups.asked_ms, rates.as_ref());
     sheet.rows.extend(known.iter().map(|(name, group)| rows.row(name, group)));
     sheet.sort(LAG, true);
@@ -48,9 +56,9 @@ pub fn worst(state: &State, most: usize) -> Sheet {
     let Some((groups, rates)) = &state.groups else { return not_yet(state) };
     let lags = groups.groups().known.iter().map(|(name, group)| (group.total().lag, name, group));
     let mut behind: Vec<_> = lags.filter(|(lag, ..)| *lag > 0).collect();
-    let title = format!("groups behind: {}{}", behind.len(), age(state));
+    let title = state.look.lang.fill("groups behind: {}{}", &[&behind.len(), &age(state)]);
     behind.sort_by_key(|(lag, ..)| std::cmp::Reverse(*lag));
-    let mut sheet = sheet(title, format!("no group is behind{}", age(state)));
+    let mut sheet = sheet(title, state.look.lang.fill("no group is behind{}", &[&age(state)]));
     let rows = Rows::of(groups.asked_ms, rates.as_ref());
     sheet.rows.extend(behind.into_iter().take(most).map(|(_, name, group)| rows.row(name, group)));
     sheet.sort(LAG, true);
@@ -103,7 +111,7 @@ impl<'a> Rows<'a> {
         let drained = match rates.clone().and_then(|rates| rates.drained_in(total.lag)) {
             _ if !counts => Cell::none(),
             Err(why) => Cell::unknown(why),
-            Ok(None) => Cell::number(f64::INFINITY, |_| "! never".to_owned()).tone_if(true, Tone::Warn),
+            Ok(None) => Cell::number(f64::INFINITY, count).called("! never").tone_if(true, Tone::Warn),
             Ok(Some(seconds)) => Cell::number(seconds, |seconds| span((seconds * 1000.0) as i64)),
         };
         let oldest = match total.oldest_consumed_ms {
@@ -144,28 +152,27 @@ pub fn one(state: &State, name: &str) -> Sheet {
     let heard = &state.group;
     let Some((detail, at_ms)) = heard.last.as_ref().filter(|_| heard.name == name) else {
         let why = heard.trouble.as_ref().map_or_else(|| "no answer yet".to_owned(), ToString::to_string);
-        return Sheet::new(format!("group {name}"), &columns, why);
+        return Sheet::new(state.look.lang.fill("group {}", &[&name]), &columns, why);
     };
     let lag: i64 = detail.queues.values().map(|queue| queue.lag().max(0)).sum();
-    let mut title = format!(
-        "group {name}: {} behind in {} queues, {} members",
-        count(lag as f64),
-        detail.queues.len(),
-        detail.members.len()
+    let lang = state.look.lang;
+    let mut title = lang.fill(
+        "group {}: {} behind in {} queues, {} members",
+        &[&name, &count(lag as f64), &detail.queues.len(), &detail.members.len()],
     );
     if detail.team.broadcasts {
-        title.push_str(", broadcasting: no queue has an owner");
+        title.push_str(lang.word(", broadcasting: no queue has an owner"));
     } else if detail.team.not_asked > 0 {
-        title.push_str(&format!(", {} of them not asked", detail.team.not_asked));
+        title.push_str(&lang.fill(", {} of them not asked", &[&detail.team.not_asked]));
     }
-    title.push_str(&stale(state.now_ms - at_ms, heard.trouble.as_ref(), &detail.missing));
+    title.push_str(&stale(lang, state.now_ms - at_ms, heard.trouble.as_ref(), &detail.missing));
     let mut sheet = Sheet::new(title, &columns, "it has no position in any queue, and no member");
     for (queue, at) in &detail.queues {
         let lag = at.lag().max(0);
         let consumed_to = match at.last_timestamp {
             1.. => {
                 let ago = (at_ms - at.last_timestamp).max(0);
-                Cell::number(ago as f64, |ms| format!("{} ago", span(ms as i64)))
+                Cell::number(ago as f64, |ms| lang.fill("{} ago", &[&span(ms as i64)]))
                     .tone_if(lag > 0 && ago > SLOW_MS, Tone::Warn)
             }
             _ => Cell::unknown(Unknown::because("the broker does not tell when that message was stored")),
@@ -193,14 +200,14 @@ pub fn one(state: &State, name: &str) -> Sheet {
     }
     for (id, (from, what)) in &detail.members {
         let mut cells = vec![Cell::text(id.clone()), Cell::word("member"), Cell::none(), Cell::none()];
-        let mut note = format!("{id} at {from}, {what}");
+        let mut note = lang.fill("{} at {}, {}", &[id, from, what]);
         cells.push(match detail.team.wants.get(id) {
             Some(Ok(wants)) => {
                 let wants = wants.iter().map(|(topic, what)| format!("{topic}: {what}")).collect::<Vec<_>>().join(", ");
-                note.push_str(&format!("; wants {wants}"));
+                note.push_str(&lang.fill("; wants {}", &[&wants]));
                 Cell::text(wants)
             }
-            Some(Err(why)) => Cell::unknown(Unknown::because(format!("it does not tell (307): {why}"))),
+            Some(Err(why)) => Cell::unknown(Unknown::because(lang.fill("it does not tell (307): {}", &[why]))),
             None => Cell::none(),
         });
         cells.extend((0..3).map(|_| Cell::none()));
@@ -228,16 +235,16 @@ pub fn owner(team: &Team, queue: &QueueName, members: usize) -> Cell {
 }
 
 /// What is to be said of an answer's age and of what it lacks.
-pub fn stale(age_ms: i64, trouble: Option<&Unknown>, missing: &[(String, Unknown)]) -> String {
+pub fn stale(lang: Lang, age_ms: i64, trouble: Option<&Unknown>, missing: &[(String, Unknown)]) -> String {
     let mut said = String::new();
     if age_ms >= 2000 {
-        said.push_str(&format!(", {} ago", span(age_ms)));
+        said.push_str(&lang.fill(", {} ago", &[&span(age_ms)]));
     }
     if let Some(why) = trouble {
-        said.push_str(&format!(", ! no newer answer: {why}"));
+        said.push_str(&lang.fill(", ! no newer answer: {}", &[why]));
     }
     if let Some((broker, why)) = missing.first() {
-        said.push_str(&format!(", ! without {broker}: {why}"));
+        said.push_str(&lang.fill(", ! without {}: {}", &[broker, why]));
     }
     said
 }

@@ -12,7 +12,7 @@ pub fn keys() -> Sheet {
         .iter()
         .map(|binding| Row {
             key: binding.shown.to_owned(),
-            cells: vec![Cell::text(binding.shown), Cell::word(binding.says)],
+            cells: vec![Cell::word(binding.shown), Cell::word(binding.says)],
             note: Some("what is not known is ? and never 0; the reason for the chosen row stands here".to_owned()),
             ..Row::default()
         })

@@ -9,6 +9,7 @@ use crate::{
     moment,
     sheet::{Cell, Row, Sheet, wide},
     state::State,
+    words::Lang,
 };
 use admin::{Step, StoredMessage, TraceRecord};
 use protocol::{
@@ -108,12 +109,13 @@ fn place(lines: &mut Lines<'_>, message: &StoredMessage) {
         [&moment::whole(message.store_ms) as &dyn std::fmt::Display, &ago(message.store_ms), &message.store_host];
     lines.say("stored", &lang.fill("{} UTC, {} ago, at {}", &stored));
     lines.say("tag", message.property(TAGS).unwrap_or("-"));
-    lines.say("keys", message.property(KEYS).unwrap_or("-"));
+    // As the property is called in any language.
+    lines.wrapped(Cell::text("keys"), &harmless(message.property(KEYS).unwrap_or("-")));
     lines.say("delivered again", &message.reconsume_times.to_string());
     if let Some(topic) = &message.first_topic {
         lines.say("first topic", topic);
     }
-    lines.say("system flags", &flags(message.sys_flag));
+    lines.say("system flags", &flags(lang, message.sys_flag));
     lines.say("flag", &message.flag.to_string());
     let exact = |size: u64| if size < 1024 { bytes(size as f64) } else { format!("{} ({size})", bytes(size as f64)) };
     lines.say(
@@ -123,20 +125,20 @@ fn place(lines: &mut Lines<'_>, message: &StoredMessage) {
 }
 
 /// What the bits say.
-fn flags(bits: i32) -> String {
+fn flags(lang: Lang, bits: i32) -> String {
     const TRANSACTION: i32 = SysFlag::TRANSACTION_ROLLBACK;
     let mut names = Vec::new();
     let known = [
-        (SysFlag::COMPRESSED, "compressed"),
-        (SysFlag::MULTI_TAGS, "several tags"),
-        (SysFlag::BORN_HOST_V6, "made at an IPv6 address"),
-        (SysFlag::STORE_HOST_V6, "stored at an IPv6 address"),
+        (SysFlag::COMPRESSED, lang.word("compressed")),
+        (SysFlag::MULTI_TAGS, lang.word("several tags")),
+        (SysFlag::BORN_HOST_V6, lang.word("made at an IPv6 address")),
+        (SysFlag::STORE_HOST_V6, lang.word("stored at an IPv6 address")),
     ];
     names.extend(known.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, name)| *name));
     match bits & TRANSACTION {
-        SysFlag::TRANSACTION_PREPARED => names.push("half message"),
-        SysFlag::TRANSACTION_COMMIT => names.push("committed"),
-        TRANSACTION => names.push("rolled back"),
+        SysFlag::TRANSACTION_PREPARED => names.push(lang.word("half message")),
+        SysFlag::TRANSACTION_COMMIT => names.push(lang.word("committed")),
+        TRANSACTION => names.push(lang.word("rolled back")),
         _ => {}
     }
     if names.is_empty() { bits.to_string() } else { format!("{bits}: {}", names.join(", ")) }
@@ -154,7 +156,7 @@ fn trace(lines: &mut Lines<'_>, message: &StoredMessage) {
         (None, None) => lines.head("TRACE", lang.word("no answer yet")),
         (Some((trace, _)), None) => {
             let missing: String =
-                trace.missing.iter().map(|(broker, why)| format!(", ! without {broker}: {why}")).collect();
+                trace.missing.iter().map(|(broker, why)| lang.fill(", ! without {}: {}", &[broker, why])).collect();
             let more = if trace.may_lack { lang.word(", there may be more") } else { "" };
             let none = lang.word("nobody told anything of it: only clients that trace do");
             let told = match trace.records.len() {
@@ -169,21 +171,21 @@ fn trace(lines: &mut Lines<'_>, message: &StoredMessage) {
                     Step::Consumed => "consumed",
                     Step::Ended => "transaction",
                 };
-                lines.say(word, &told_of(record, state.now_ms));
+                lines.say(word, &told_of(lang, record, state.now_ms));
             }
         }
     }
 }
 
-fn told_of(record: &TraceRecord, now_ms: i64) -> String {
+fn told_of(lang: Lang, record: &TraceRecord, now_ms: i64) -> String {
     let mut said = vec![record.at_ms.map_or_else(|| "?".to_owned(), |ms| moment::short(ms, now_ms))];
     let group = record.group.as_deref().unwrap_or("?");
-    said.push(format!("{group} at {}", record.told_by));
-    said.extend(record.ok.map(|ok| if ok { "ok" } else { "! failed" }.to_owned()));
+    said.push(lang.fill("{} at {}", &[&group, &record.told_by]));
+    said.extend(record.ok.map(|ok| lang.word(if ok { "ok" } else { "! failed" }).to_owned()));
     said.extend(record.state.clone());
-    said.extend(record.cost_ms.map(|ms| format!("took {ms} ms")));
-    said.extend(record.times.map(|times| format!("delivered {times} times before")));
-    said.extend(record.stored_at.as_ref().map(|broker| format!("stored at {broker}")));
+    said.extend(record.cost_ms.map(|ms| lang.fill("took {} ms", &[&ms])));
+    said.extend(record.times.map(|times| lang.fill("delivered {} times before", &[&times])));
+    said.extend(record.stored_at.as_ref().map(|broker| lang.fill("stored at {}", &[broker])));
     said.join(", ")
 }
 
@@ -194,12 +196,18 @@ fn shown_body(lines: &mut Lines<'_>, message: &StoredMessage) {
     let suits = Form::of(&message.body, whole);
     let wanted = state.body_form.unwrap_or(suits);
     let (form, shown) = match body::lines(&message.body, whole, wanted, lines.room) {
-        Ok(shown) => (lang.fill("as {}; b: in another form", &[&wanted.name()]), shown),
+        Ok(shown) => (lang.fill("as {}; b: in another form", &[&lang.word(wanted.name())]), shown),
         Err(why) => {
             let instead = if suits == Form::Json { Form::Text } else { suits };
             // What suits can be shown.
             let shown = body::lines(&message.body, whole, instead, lines.room).unwrap_or_default();
-            (lang.fill("not as {}: {}; as {}; b: in another form", &[&wanted.name(), &why, &instead.name()]), shown)
+            (
+                lang.fill(
+                    "not as {}: {}; as {}; b: in another form",
+                    &[&lang.word(wanted.name()), &lang.word(why), &lang.word(instead.name())],
+                ),
+                shown,
+            )
         }
     };
     let cut = if whole {

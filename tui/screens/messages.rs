@@ -9,6 +9,7 @@ use crate::{
     moment,
     sheet::{Cell, Row, Sheet, padded, wide},
     state::{State, View},
+    words::Lang,
 };
 use admin::{StoredMessage, snapshot::Unknown};
 use protocol::{
@@ -48,10 +49,10 @@ pub fn all(state: &State, spot: &Spot) -> Sheet {
     };
     // What was stored does not change; only the end does.
     let age_ms = if spot.start == Start::End { state.now_ms - at_ms } else { 0 };
-    let title = title(state, spot, page) + &stale(age_ms, heard.trouble.as_ref(), &page.missing);
+    let title = title(state, spot, page) + &stale(lang, age_ms, heard.trouble.as_ref(), &page.missing);
     let mut sheet = Sheet::new(title, &columns, lang.word("there are no messages here"));
     // The title has not always room for it.
-    let note = page.missing.first().map(|(from, why)| format!("! without {from}: {why}"));
+    let note = page.missing.first().map(|(from, why)| lang.fill("! without {}: {}", &[from, why]));
     for message in &page.messages {
         let at = MessageAt::of(message);
         let property = |name| message.property(name).map_or_else(Cell::none, text);
@@ -78,7 +79,7 @@ pub fn all(state: &State, spot: &Spot) -> Sheet {
             ..Row::default()
         });
     }
-    let room = body_room(&sheet, usize::from(state.size.0).saturating_sub(3));
+    let room = body_room(&sheet, lang, usize::from(state.size.0).saturating_sub(3));
     for (row, message) in sheet.rows.iter_mut().zip(&page.messages) {
         row.cells.push(body_cell(message, room, state.look.cut()));
     }
@@ -91,11 +92,11 @@ pub fn text(text: &str) -> Cell {
 }
 
 /// How many columns of the terminal are left to the body, if columns go by their ranks until it has enough.
-fn body_room(sheet: &Sheet, width: usize) -> usize {
+fn body_room(sheet: &Sheet, lang: Lang, width: usize) -> usize {
     let others = sheet.columns.len() - 1;
     let wide_of = |at: usize| {
         let cells = sheet.rows.iter().filter_map(|row| row.cells.get(at)).map(|cell| wide(&cell.text));
-        cells.max().unwrap_or(0).max(wide(sheet.columns[at].title)) + 2
+        cells.max().unwrap_or(0).max(wide(lang.word(sheet.columns[at].title))) + 2
     };
     let mut kept: Vec<(u8, usize)> = (0..others).map(|at| (sheet.columns[at].rank, wide_of(at))).collect();
     kept.sort_unstable_by_key(|(rank, _)| *rank);

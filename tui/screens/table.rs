@@ -50,7 +50,7 @@ impl Canvas<'_> {
         }
         let (first, last, all) = (placed.top + 1, placed.top + placed.room, sheet.rows.len());
         if placed.room < all {
-            let page = format!(" {first}-{} of {all} ", last.min(all));
+            let page = look.lang.fill(" {}-{} of {} ", &[&first, &last.min(all), &all]);
             let at = area.right().saturating_sub(wide(&page) as u16 + 1);
             self.write(row(area, 0), at, &page, self.style(if title > at { Tone::Plain } else { Tone::Faint }));
         }

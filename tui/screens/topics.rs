@@ -56,9 +56,9 @@ pub fn all(state: &State) -> Sheet {
         let why = state.topics.trouble.as_ref().map_or_else(|| "no answer yet".to_owned(), ToString::to_string);
         return Sheet::new("topics", &columns, why);
     };
-    let stale = stale(state.now_ms - at_ms, state.topics.trouble.as_ref(), &[]);
-    let title = format!("topics: {}{stale}; lags{}", names.len(), age(state));
-    let title = title.trim_end_matches("; lags").to_owned();
+    let stale = stale(state.look.lang, state.now_ms - at_ms, state.topics.trouble.as_ref(), &[]);
+    let title = state.look.lang.fill("topics: {}{}; lags{}", &[&names.len(), &stale, &age(state)]);
+    let title = title.trim_end_matches(state.look.lang.word("; lags")).to_owned();
     let mut sheet = Sheet::new(title, &columns, "there is no topic");
     let groups = state.groups.as_ref().map(|(groups, _)| &groups.groups().known);
     let rates = match (&state.groups_before, &state.groups) {
@@ -88,7 +88,7 @@ pub fn all(state: &State) -> Sheet {
             key: name.clone(),
             cells: vec![
                 Cell::text(name.clone()),
-                Cell::text(kind(name, &own)),
+                Cell::word(kind(name, &own)),
                 Cell::known(rate, count),
                 if known { Cell::number(read.map_or(0, Vec::len) as f64, count) } else { not_asked() },
                 match worst {
@@ -126,17 +126,18 @@ pub fn one(state: &State, name: &str) -> Sheet {
     let heard = &state.topic;
     let Some((detail, at_ms)) = heard.last.as_ref().filter(|_| heard.name == name) else {
         let why = heard.trouble.as_ref().map_or_else(|| "no answer yet".to_owned(), ToString::to_string);
-        return Sheet::new(format!("topic {name}"), &columns, why);
+        return Sheet::new(state.look.lang.fill("topic {}", &[&name]), &columns, why);
     };
     let messages: i64 = detail.queues.values().map(|queue| queue.max_offset - queue.min_offset).sum();
-    let stale = stale(state.now_ms - at_ms, heard.trouble.as_ref(), &detail.missing);
+    let stale = stale(state.look.lang, state.now_ms - at_ms, heard.trouble.as_ref(), &detail.missing);
     let left = if detail.left_out.is_empty() {
         String::new()
     } else {
-        format!(", {} readers left out", detail.left_out.len())
+        state.look.lang.fill(", {} readers left out", &[&detail.left_out.len()])
     };
+    let (lang, queues) = (state.look.lang, detail.queues.len());
     let title =
-        format!("topic {name}: {} queues, {} messages{left}{stale}", detail.queues.len(), count(messages as f64));
+        lang.fill("topic {}: {} queues, {} messages{}{}", &[&name, &queues, &count(messages as f64), &left, &stale]);
     let mut sheet = Sheet::new(title, &columns, "no broker has this topic");
     for (queue, extent) in &detail.queues {
         let before = heard.before.as_ref().and_then(|(detail, at)| Some((detail.queues.get(queue)?.max_offset, *at)));
@@ -149,7 +150,7 @@ pub fn one(state: &State, name: &str) -> Sheet {
         };
         let last = match extent.last_update_timestamp {
             1.. => Cell::number((at_ms - extent.last_update_timestamp).max(0) as f64, |ms| {
-                format!("{} ago", span(ms as i64))
+                lang.fill("{} ago", &[&span(ms as i64)])
             }),
             0 => Cell::none(),
             _ => Cell::unknown(Unknown::because("the broker does not tell when its last message was stored")),
@@ -194,11 +195,12 @@ pub fn one(state: &State, name: &str) -> Sheet {
         cells.extend((0..5).map(|_| Cell::none()));
         cells.push(Cell::known(lag.map(|lag| lag as f64), count));
         cells.extend((0..3).map(|_| Cell::none()));
+        let note = Some(lang.fill("group {} reads {} queues of it{}", &[group, &queues, &age]));
         sheet.rows.push(Row {
             key: format!("group {group}"),
             cells,
             opens: Some(View::Group(group.clone())),
-            note: Some(format!("group {group} reads {queues} queues of it{age}")),
+            note,
             ..Row::default()
         });
     }
@@ -230,11 +232,11 @@ fn reading(state: &State, queue: &QueueName, reader: &TopicReader) -> Option<Row
     cells.push(owner(&reader.team, queue, reader.team.wants.len()));
     let note = at.ok().map(|at| {
         let whose = match reader.team.owner(queue) {
-            Ok(Some(owner)) => format!(", held by {owner}"),
-            Ok(None) => ", held by nobody".to_owned(),
+            Ok(Some(owner)) => state.look.lang.fill(", held by {}", &[&owner]),
+            Ok(None) => state.look.lang.word(", held by nobody").to_owned(),
             Err(_) => String::new(),
         };
-        format!("{group} consumed to {}: {} behind{whose}", at.consumer_offset, at.lag().max(0))
+        state.look.lang.fill("{} consumed to {}: {} behind{}", &[group, &at.consumer_offset, &at.lag().max(0), &whose])
     });
     let spot = |at: &QueueProgress| Spot {
         topic: queue.topic.clone(),

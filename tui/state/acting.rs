@@ -114,7 +114,7 @@ impl State {
             Action::Theme => {
                 self.look.theme = self.look.theme.next();
                 self.remembered.theme = Some(self.look.theme);
-                self.told = Some(format!("theme: {}", self.look.theme.name()));
+                self.told = Some(self.look.lang.fill("theme: {}", &[&self.look.theme.name()]));
             }
             Action::Freeze => self.freeze(),
             Action::Filter => self.prompt = Some(Prompt::new(PromptKind::Filter, &self.place().filter)),

@@ -22,7 +22,9 @@ impl State {
         let start = match newer {
             true if spot.start == Start::End => Err("this is the end: newer messages come by themselves".to_owned()),
             true if page.has_behind() => Ok(page.behind()),
-            true => Err(format!("there was nothing newer {ago} ago: r asks again, :end follows the end")),
+            true => {
+                Err(self.look.lang.fill("there was nothing newer {} ago: r asks again, :end follows the end", &[&ago]))
+            }
             false if page.has_before() => Ok(page.before()),
             false => Err("this is the beginning: there is nothing older".to_owned()),
         };
@@ -44,7 +46,10 @@ impl State {
         match start {
             Some(start) => self.look_from(start),
             None => {
-                self.told = Some(format!("{text:?} is no place to begin at: {}", moment::EXPECTED));
+                self.told = Some(self.look.lang.fill(
+                    "{} is no place to begin at: {}",
+                    &[&format!("{text:?}"), &self.look.lang.word(moment::EXPECTED)],
+                ));
                 Vec::new()
             }
         }

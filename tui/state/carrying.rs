@@ -11,7 +11,7 @@ impl State {
             self.told = Some("there is no row to copy".to_owned());
             return Vec::new();
         };
-        self.told = Some(format!("copied, if the terminal lets programs do so: {}", cell.text));
+        self.told = Some(self.look.lang.fill("copied, if the terminal lets programs do so: {}", &[&cell.text]));
         vec![Effect::Copy(cell.text.clone())]
     }
 

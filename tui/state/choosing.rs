@@ -38,7 +38,9 @@ impl State {
     /// The columns of a screen.
     pub(crate) fn columns(&self, of: &View) -> Sheet {
         let mut sheet = Sheet::new(
-            format!("columns of {}: space shows and hides, Esc goes back", of.kind()),
+            self.look
+                .lang
+                .fill("columns of {}: space shows and hides, Esc goes back", &[&self.look.lang.word(of.kind())]),
             &[("COLUMN", false, 0), ("", false, 0)],
             "",
         );

@@ -19,7 +19,8 @@ impl State {
                 Vec::new()
             }
             Ok(order) => {
-                self.told = Some(format!("{order}: asking what that would change"));
+                self.told =
+                    Some(self.look.lang.fill("{}: asking what that would change", &[&order.says(self.look.lang)]));
                 self.ask_of_order(Question::Plan(order))
             }
         }
@@ -33,9 +34,15 @@ impl State {
     /// It is known what an order would change. What is being typed meanwhile is not disturbed.
     pub(super) fn planned(&mut self, order: Order, got: Known<String>) {
         match got {
-            Err(why) => self.told = Some(format!("! {order} is not possible: {why}")),
+            Err(why) => {
+                self.told = Some(self.look.lang.fill("! {} is not possible: {}", &[&order.says(self.look.lang), &why]))
+            }
             Ok(_) if self.prompt.is_some() => {
-                self.told = Some(format!("{order}: not done, for something else is being typed"));
+                self.told = Some(
+                    self.look
+                        .lang
+                        .fill("{}: not done, for something else is being typed", &[&order.says(self.look.lang)]),
+                );
             }
             Ok(plan) => {
                 self.told = None;
@@ -49,24 +56,28 @@ impl State {
     pub(super) fn confirm(&mut self, typed: &str) -> Vec<Effect> {
         let Some((order, _)) = self.confirming.take() else { return Vec::new() };
         if typed != order.subject() {
-            self.told = Some(format!("not done: {typed:?} is not {:?}", order.subject()));
+            self.told = Some(
+                self.look
+                    .lang
+                    .fill("not done: {} is not {}", &[&format!("{typed:?}"), &format!("{:?}", order.subject())]),
+            );
             return Vec::new();
         }
-        self.told = Some(format!("{order}: under way"));
+        self.told = Some(self.look.lang.fill("{}: under way", &[&order.says(self.look.lang)]));
         self.ask_of_order(Question::Do(order))
     }
 
     /// It is not to be done after all.
     pub(super) fn leave_order(&mut self) {
         if let Some((order, _)) = self.confirming.take() {
-            self.told = Some(format!("{order}: not done"));
+            self.told = Some(self.look.lang.fill("{}: not done", &[&order.says(self.look.lang)]));
         }
     }
 
     pub(super) fn done(&mut self, order: &Order, got: Known<String>) {
         self.told = Some(match got {
-            Ok(done) => format!("done: {done}"),
-            Err(why) => format!("! {order} failed: {why}"),
+            Ok(done) => self.look.lang.fill("done: {}", &[&done]),
+            Err(why) => self.look.lang.fill("! {} failed: {}", &[&order.says(self.look.lang), &why]),
         });
     }
 

@@ -117,8 +117,8 @@ impl State {
     /// What is wrong with a filter, and which one is in force.
     fn as_before(&self, wrong: &str) -> String {
         match &*self.place().filter {
-            "" => format!("{wrong}; all rows are shown"),
-            filter => format!("{wrong}; still those of {filter:?}"),
+            "" => self.look.lang.fill("{}; all rows are shown", &[&wrong]),
+            filter => self.look.lang.fill("{}; still those of {}", &[&wrong, &format!("{filter:?}")]),
         }
     }
 
@@ -151,8 +151,9 @@ impl State {
             Some(view) => self.go(view),
             None => {
                 let names = NAMES.map(|(name, _)| name).join(", ");
-                self.told = Some(format!(
-                    "no screen {text:?}: {names}, topic NAME, group NAME, broker NAME [ID], messages TOPIC, at PLACE, end"
+                self.told = Some(self.look.lang.fill(
+                    "no screen {}: {}, topic NAME, group NAME, broker NAME [ID], messages TOPIC, at PLACE, end",
+                    &[&format!("{text:?}"), &names],
                 ));
                 Vec::new()
             }

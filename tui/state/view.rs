@@ -1,6 +1,9 @@
 //! The screens there are, and their names: as they stand at the top and as they are typed after `:`.
 
-use crate::feed::{MessageAt, Spot};
+use crate::{
+    feed::{MessageAt, Spot},
+    words::Lang,
+};
 
 /// A screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,16 +54,16 @@ pub(super) const NAMES: [(&str, View); 8] = [
 
 impl View {
     /// What stands at the top.
-    pub fn name(&self) -> String {
+    pub fn name(&self, lang: Lang) -> String {
         match self {
             Self::Topic(name) | Self::Group(name) => name.clone(),
             Self::Broker(_, name, id) => format!("{name}:{id}"),
             Self::Client(_, id) => id.clone(),
-            Self::Messages(spot) => format!("messages of {spot}"),
+            Self::Messages(spot) => lang.fill("messages of {}", &[spot]),
             Self::Message(at) => at.to_string(),
-            Self::DeadLetters => "dead letters".to_owned(),
-            Self::Columns(_) => "columns".to_owned(),
-            named => NAMES.iter().find(|(_, view)| view == named).map(|(name, _)| *name).unwrap_or_default().to_owned(),
+            Self::DeadLetters => lang.word("dead letters").to_owned(),
+            Self::Columns(_) => lang.word("columns").to_owned(),
+            named => lang.word(NAMES.iter().find(|(_, view)| view == named).map_or("", |(name, _)| *name)).to_owned(),
         }
     }
 }

@@ -139,6 +139,27 @@ fn the_help() {
 }
 
 #[test]
+fn the_screens_in_chinese() {
+    let look = Look { lang: tui::Lang::Chinese, ..ALL };
+    for size in [(80, 24), (120, 40)] {
+        for (name, keys) in [("cluster", ""), ("groups", "3"), ("topics", "2"), ("alerts", "6"), ("help", "?")] {
+            let mut state = seen(look, size);
+            let asked = press(&mut state, keys);
+            answer(&mut state, &asked);
+            hold(&format!("{name}-zh"), &state);
+        }
+        let mut state = seen(look, size);
+        key(&mut state, KeyCode::Enter);
+        hold("broker-zh", &state);
+        let mut state = seen(look, size);
+        press(&mut state, "3");
+        let asked = key(&mut state, KeyCode::Enter);
+        answer(&mut state, &asked);
+        hold("group-zh", &state);
+    }
+}
+
+#[test]
 fn a_cluster_that_was_never_reached() {
     let mut state = State::new("10.0.0.9:9876", ALL, std::time::Duration::from_secs(1), (80, 24), world::BEGIN);
     let why = admin::snapshot::Unknown::because("no name server answers: 10.0.0.9:9876: refused");

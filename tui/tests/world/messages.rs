@@ -247,7 +247,7 @@ fn the_newest_message_is_chosen_until_another_is_and_one_that_is_open_stays() {
     assert_eq!(chosen(&state), Some(6));
     press(&mut state, "k");
     open(&mut state);
-    let name = state.place().view.name();
+    let name = state.place().view.name(tui::Lang::English);
     // Meanwhile another page has come in.
     let View::Messages(spot) = state.places()[state.places().len() - 2].view.clone() else { panic!("{name}") };
     state.update(Event::Answer(Answer::Messages(spot, Ok(Browsed::default())), NOW));
