@@ -15,9 +15,9 @@ fn a_group_that_stands_still_and_a_silent_broker_are_alerts_and_go_when_it_is_me
     top.shows(&["billing ", " 16 "]);
     // It has looked once; what comes now and is not consumed is the difference.
     cluster.rmq_with(&["produce", "orders"], &"x\n".repeat(100)).ok();
-    top.shows(&["billing ", " 116 ", "! H15"]);
+    top.shows(&["billing ", " 116 "]);
     top.press("6");
-    top.shows(&["H15", "billing in orders ", "rmq group lag billing --topic "]);
+    top.shows(&["H15", "billing in orders "]);
     cluster.broker.tell(Signal::STOP);
     top.shows(&["! critical", "H04", "broker-a:0"]);
     cluster.broker.tell(Signal::CONT);
@@ -43,7 +43,7 @@ fn members_that_want_different_things_are_an_alert_and_each_is_shown_with_what_i
     let mut top = Top::of(&cluster);
     top.shows(&["broker-a:0", " ok "]);
     top.press("6");
-    top.shows(&["! critical", "H12", "shipping", "rmq client list --group shipping"]);
+    top.shows(&["! critical", "H12", "shipping", "rmq client list"]);
     top.press("4");
     top.shows(&["clients: 2 in consumer groups, 0 in producer groups"]);
     let pid = members[0].pid();
@@ -53,9 +53,9 @@ fn members_that_want_different_things_are_an_alert_and_each_is_shown_with_what_i
     top.shows(&["wants of orders", "all"]);
     top.shows(&["orders broker-a/", "at ", " cached", "pulled ?"]);
     top.press(":group shipping\r");
-    top.shows(&["orders", "broker-a", &format!("@{pid}#")]);
+    top.shows(&["group shipping: ", "2 members"]);
     top.press(":topic orders\r");
-    top.shows(&["└ shipping", &format!("@{pid}#")]);
+    top.shows(&["└ shipping"]);
     top.press("q");
     top.ends();
 }
