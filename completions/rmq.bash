@@ -4893,7 +4893,7 @@ _rmq() {
             return 0
             ;;
         rmq__subcmd__top)
-            opts="-n -d -o -h --once --count --every --output --ascii --write --timeout --namesrv --log-level --help"
+            opts="-n -d -o -h --once --count --every --output --ascii --theme --lang --no-mouse --write --record --force --record-all --replay --demo --timeout --namesrv --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4921,6 +4921,14 @@ _rmq() {
                     ;;
                 -o)
                     COMPREPLY=($(compgen -W "table json jsonl" -- "${cur}"))
+                    return 0
+                    ;;
+                --theme)
+                    COMPREPLY=($(compgen -W "dark light 16 mono" -- "${cur}"))
+                    return 0
+                    ;;
+                --lang)
+                    COMPREPLY=($(compgen -W "en zh" -- "${cur}"))
                     return 0
                     ;;
                 --record)

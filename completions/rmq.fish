@@ -321,10 +321,16 @@ complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcomman
 complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from help" -f -a "replication" -d 'Check that slaves have what their masters have'
 complete -c rmq -n "__fish_rmq_using_subcommand check; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c rmq -n "__fish_rmq_using_subcommand top" -s n -l count -d 'Print so many pictures and end' -r
-complete -c rmq -n "__fish_rmq_using_subcommand top" -s d -l every -d 'How often to ask' -r
+complete -c rmq -n "__fish_rmq_using_subcommand top" -s d -l every -d 'How often to ask [default: 1s, or as it was chosen the last time with + and -]' -r
 complete -c rmq -n "__fish_rmq_using_subcommand top" -s o -l output -d 'How to print' -r -f -a "table\t'Columns'
 json\t'JSON'
 jsonl\t'JSON, one line a picture'"
+complete -c rmq -n "__fish_rmq_using_subcommand top" -l theme -d 'The colours [default: what was chosen the last time with T; else what the terminal can, none with NO_COLOR]' -r -f -a "dark\t'For a dark background, of 256 colours'
+light\t'For a light background, of 256 colours'
+16\t'The 16 that any terminal has, as it has them'
+mono\t'None'"
+complete -c rmq -n "__fish_rmq_using_subcommand top" -l lang -d 'The language of headings and help [default: that of the locale]' -r -f -a "en\t'English'
+zh\t'Simplified Chinese'"
 complete -c rmq -n "__fish_rmq_using_subcommand top" -l record -d 'Write every answer to this file' -r -F
 complete -c rmq -n "__fish_rmq_using_subcommand top" -l replay -d 'Show what was recorded, without a cluster' -r -F
 complete -c rmq -n "__fish_rmq_using_subcommand top" -l timeout -d 'How long to try before giving up' -r
@@ -332,7 +338,11 @@ complete -c rmq -n "__fish_rmq_using_subcommand top" -l namesrv -d 'Name servers
 complete -c rmq -n "__fish_rmq_using_subcommand top" -l log-level -d 'What to log on standard error: error, warn, info, debug, trace, or a list such as `info,broker=debug`' -r
 complete -c rmq -n "__fish_rmq_using_subcommand top" -l once -d 'Print one picture and end'
 complete -c rmq -n "__fish_rmq_using_subcommand top" -l ascii -d 'No characters beyond ASCII [default: if the locale is not UTF-8]'
+complete -c rmq -n "__fish_rmq_using_subcommand top" -l no-mouse -d 'Leave the mouse to the terminal, to select text'
 complete -c rmq -n "__fish_rmq_using_subcommand top" -l write -d 'Take orders (x, or `:` and what to do): reset offsets, drain brokers, resend dead letters, delete. Each shows what it would change and is done once the name of what it concerns was typed'
+complete -c rmq -n "__fish_rmq_using_subcommand top" -l force -d 'Write over the file if it exists'
+complete -c rmq -n "__fish_rmq_using_subcommand top" -l record-all -d 'Ask all that any screen could ask, as tests/demo/record.sh does'
+complete -c rmq -n "__fish_rmq_using_subcommand top" -l demo -d 'Show a recording that comes along: two masters with slaves, work for them, and trouble'
 complete -c rmq -n "__fish_rmq_using_subcommand top" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rmq -n "__fish_rmq_using_subcommand produce" -s m -l message -d 'A message; may be repeated' -r
 complete -c rmq -n "__fish_rmq_using_subcommand produce" -l file -d 'A file that is one message; may be repeated' -r -F

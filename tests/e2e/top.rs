@@ -104,7 +104,6 @@ impl Top {
 
 impl Top {
     /// It has been told to end, and does.
-    #[track_caller]
     /// Reads until the screen is so.
     #[track_caller]
     pub fn until(&mut self, what: &str, mut is_so: impl FnMut(&vt100::Screen) -> bool) {

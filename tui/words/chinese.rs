@@ -345,6 +345,7 @@ pub(super) const CHINESE: &[(&str, &str)] = &[
     ("from {}", "来自 {}"),
     ("wants of {}", "订阅 {}"),
     ("consumes", "消费"),
+    ("it does not tell how fast it consumes (307)", "它不报告消费速度 (307)"),
     ("consumes {}", "消费 {}"),
     (
         "{}/s done in {} ms each, {}/s failed ({} in the last hour), {}/s pulled in {} ms",
