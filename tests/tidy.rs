@@ -100,7 +100,10 @@ fn unsafe_code_is_in_one_file() {
 fn only_commands_print() {
     let words = ["println!", "eprintln!", " print!(", " eprint!(", "dbg!("];
     let found = lines_with(&words, |path| {
-        !path.starts_with("commands/") && !path.starts_with("benches/") && !path.contains("tests/") && !path.ends_with("/tests.rs")
+        !path.starts_with("commands/")
+            && !path.starts_with("benches/")
+            && !path.contains("tests/")
+            && !path.ends_with("/tests.rs")
     });
     none(found, "rooms return or log what they have to say; commands/ prints it");
 }
