@@ -1,4 +1,5 @@
 //! Every fixed word and sentence of the screens has one in Chinese: the sources are read, so that none is forgotten.
+#![allow(clippy::unwrap_used)]
 
 use std::{
     collections::BTreeSet,
