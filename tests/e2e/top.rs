@@ -136,6 +136,13 @@ impl Top {
     }
 }
 
+/// Messages that the group `billing` has still to consume, as its row says.
+pub fn lag(screen: &vt100::Screen) -> Option<u64> {
+    let contents = screen.contents();
+    let row = contents.lines().find(|line| line.trim_start_matches(['>', ' ']).starts_with("billing "))?;
+    row.trim_start_matches('>').split_whitespace().nth(1)?.parse().ok()
+}
+
 impl Drop for Top {
     fn drop(&mut self) {
         // It has ended if the test went well.

@@ -1,6 +1,10 @@
 //! `rmq top` while a producer and a consumer run and a broker dies, through to the end of its terminal.
 
-use crate::{cluster::Cluster, process::Background, top::Top};
+use crate::{
+    cluster::Cluster,
+    process::Background,
+    top::{Top, lag},
+};
 use rustix::process::Signal;
 use std::{
     io::Write,
@@ -9,13 +13,6 @@ use std::{
     thread,
     time::Duration,
 };
-
-/// Messages that the group has still to consume, as its row says.
-fn lag(screen: &vt100::Screen) -> Option<u64> {
-    let contents = screen.contents();
-    let row = contents.lines().find(|line| line.trim_start_matches(['>', ' ']).starts_with("billing "))?;
-    row.trim_start_matches('>').split_whitespace().nth(1)?.parse().ok()
-}
 
 #[test]
 fn while_a_producer_and_a_consumer_run_a_lag_is_seen_to_grow_and_to_drain_and_a_broker_to_die() {
