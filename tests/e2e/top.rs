@@ -18,7 +18,7 @@ use std::{
 fn without_a_terminal_it_prints_and_what_is_not_known_is_null_with_the_reason() {
     let cluster = Cluster::single();
     cluster.rmq_with(&["produce", "orders"], &"x\n".repeat(20)).ok();
-    cluster.rmq(&["consume", "orders", "--group", "billing", "-n", "5"]).ok();
+    cluster.rmq(&["consume", "orders", "--group", "billing", "-n", "5", "--ordered"]).ok();
     let table = cluster.rmq(&["top", "-d", "0.2"]).ok();
     assert!(table.stdout.contains("broker-a:0") && table.stdout.contains("billing"), "{table}");
     let run = cluster.rmq(&["top", "-n", "2", "-d", "0.2", "-o", "jsonl"]).ok();
@@ -154,14 +154,14 @@ impl Drop for Top {
 fn in_a_terminal_a_lag_grows_and_drains_and_a_broker_falls_silent_and_comes_back() {
     let cluster = Cluster::single();
     cluster.rmq_with(&["produce", "orders"], &"x\n".repeat(20)).ok();
-    cluster.rmq(&["consume", "orders", "--group", "billing", "-n", "5"]).ok();
+    cluster.rmq(&["consume", "orders", "--group", "billing", "-n", "5", "--ordered"]).ok();
     let mut top = Top::of(&cluster);
     top.shows(&["broker-a:0", "master", " ok "]);
     top.press("3");
     top.shows(&["billing ", " 15 "]);
     cluster.rmq_with(&["produce", "orders"], &"x\n".repeat(100)).ok();
     top.shows(&["billing ", " 115 "]);
-    cluster.rmq(&["consume", "orders", "--group", "billing", "-n", "115"]).ok();
+    cluster.rmq(&["consume", "orders", "--group", "billing", "-n", "115", "--ordered"]).ok();
     top.shows(&["billing ", "  0 "]);
     top.press("\r");
     top.shows(&["group billing: 0 behind"]);
@@ -178,7 +178,7 @@ fn in_a_terminal_a_lag_grows_and_drains_and_a_broker_falls_silent_and_comes_back
 fn an_order_shows_what_it_changes_and_is_carried_out_once_its_subject_was_typed() {
     let cluster = Cluster::single();
     cluster.rmq_with(&["produce", "orders"], &"x\n".repeat(20)).ok();
-    cluster.rmq(&["consume", "orders", "--group", "billing", "-n", "20"]).ok();
+    cluster.rmq(&["consume", "orders", "--group", "billing", "-n", "20", "--ordered"]).ok();
     let mut reader = Top::of(&cluster);
     reader.shows(&["broker-a:0", " ok "]);
     reader.press(":drain broker-a\r");
@@ -216,7 +216,7 @@ fn an_order_shows_what_it_changes_and_is_carried_out_once_its_subject_was_typed(
 fn what_was_recorded_is_shown_again_without_a_server() {
     let cluster = Cluster::single();
     cluster.rmq_with(&["produce", "orders"], &"x\n".repeat(20)).ok();
-    cluster.rmq(&["consume", "orders", "--group", "billing", "-n", "5"]).ok();
+    cluster.rmq(&["consume", "orders", "--group", "billing", "-n", "5", "--ordered"]).ok();
     let dir = scratch();
     let file = dir.path().join("a.rec").display().to_string();
     let seen = cluster.rmq(&["top", "-n", "2", "-d", "0.2", "-o", "jsonl", "--record", &file]).ok();
