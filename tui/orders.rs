@@ -2,7 +2,7 @@
 //!
 //! Nothing is done before its plan was shown and the name of what it concerns was typed. Does not draw.
 
-use crate::words::Lang;
+use crate::{moment, words::Lang};
 use admin::{
     Admin, Target, Where,
     snapshot::{Known, Unknown},
@@ -97,23 +97,11 @@ fn target(text: &str, now_ms: i64) -> Option<Target> {
         "last" => return Some(Target::Last),
         _ => {}
     }
-    if let Some(ago) = text.strip_prefix('-').and_then(span_ms) {
-        return Some(Target::Time(now_ms.saturating_sub(ago)));
+    match text.parse() {
+        Ok(number) if text.starts_with(['+', '-']) => Some(Target::Shift(number)),
+        Ok(number) => Some(Target::Offset(number)),
+        Err(_) => moment::read(text, now_ms).map(Target::Time),
     }
-    let number: i64 = text.parse().ok()?;
-    Some(if text.starts_with(['+', '-']) { Target::Shift(number) } else { Target::Offset(number) })
-}
-
-/// `10m`, `2h`, `1d`, `30s`: ms.
-fn span_ms(text: &str) -> Option<i64> {
-    let unit = match text.chars().next_back()? {
-        's' => 1000,
-        'm' => 60_000,
-        'h' => 3_600_000,
-        'd' => 86_400_000,
-        _ => return None,
-    };
-    text[..text.len() - 1].parse::<u32>().ok().map(|number| i64::from(number) * unit)
 }
 
 /// What an order would change, in a line. Changes nothing.
