@@ -1,7 +1,8 @@
 //! A cluster on one screen, live: `rmq top`.
 //!
 //! [`feed`] asks and hands over pictures → [`State`] is changed by events and says what is to be done → [`screens`] draw it.
-//! They meet in [`live`], and only there are a terminal, signals and time. Reads only; prints nothing outside its screen.
+//! They meet in [`live`], and only there are a terminal, signals and time. Changes the cluster by
+//! `orders` only; prints nothing outside its screen.
 
 mod body;
 mod deeds;

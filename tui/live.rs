@@ -11,6 +11,7 @@ use crate::{
     state::{Effect, Event, State},
     surveying::Survey,
     terminal::Taken,
+    words::Lang,
 };
 use admin::{Admin, Error};
 use base::Clock;
@@ -144,7 +145,7 @@ async fn show(mut source: Source, mut state: State, manner: Manner) -> io::Resul
         let event = tokio::select! {
             _ = ticks.tick() => Event::Tick(source.now_ms()),
             (answer, at_ms) = source.answer() => {
-                state.told = keep(&mut record, &answer, at_ms).or(state.told.take());
+                state.told = keep(&mut record, state.look.lang, &answer, at_ms).or(state.told.take());
                 Event::Answer(answer, at_ms)
             }
             heard = keys.next() => match heard {
@@ -195,10 +196,10 @@ async fn show(mut source: Source, mut state: State, manner: Manner) -> io::Resul
 }
 
 /// Writes an answer down; what there is to tell if that fails, after which nothing is.
-fn keep(record: &mut Option<Recorder>, answer: &Answer, at_ms: i64) -> Option<String> {
+fn keep(record: &mut Option<Recorder>, lang: Lang, answer: &Answer, at_ms: i64) -> Option<String> {
     let error = record.as_mut()?.write(answer, at_ms).err()?;
     *record = None;
-    Some(format!("recording has ended, it cannot be written: {error}"))
+    Some(lang.fill("recording has ended, it cannot be written: {}", &[&error]))
 }
 
 /// Pictures without a screen.
@@ -229,7 +230,7 @@ impl Pictures {
         let picture = self.admin.snapshot(&self.clock, true).await?;
         let answer = Answer::Picture { groups: true, got: Ok(Box::new(picture)) };
         let at_ms = self.clock.now_ms();
-        let trouble = keep(&mut self.record, &answer, at_ms);
+        let trouble = keep(&mut self.record, self.state.look.lang, &answer, at_ms);
         // An answer has no effects.
         self.state.update(Event::Answer(answer, at_ms));
         self.state.told = trouble;
@@ -248,7 +249,7 @@ impl Pictures {
         for _ in 0..count {
             let answer = self.feed.answer().await;
             self.survey.learn(&answer);
-            let trouble = keep(&mut self.record, &answer, self.clock.now_ms());
+            let trouble = keep(&mut self.record, self.state.look.lang, &answer, self.clock.now_ms());
             self.state.told = self.state.told.take().or(trouble);
         }
     }

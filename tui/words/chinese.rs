@@ -335,7 +335,6 @@ pub(super) const CHINESE: &[(&str, &str)] = &[
     ("kind", "类型"),
     ("written in", "语言"),
     ("runs", "运行状态"),
-    ("never", "从未"),
     (", locked", ", 已锁定"),
     (", given up", ", 已放弃"),
     ("clients: {} in consumer groups, {} in producer groups{}", "客户端: 消费组 {} 个, 生产组 {} 个{}"),
