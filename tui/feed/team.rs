@@ -1,5 +1,6 @@
 //! Who holds which queues of a group, and what each member wants: by the word of its members (307), each of whom is asked
-//! at most every five seconds. One that does not answer is not waited for: what it said before counts until then.
+//! at most every five seconds. One that does not answer is not waited for: what it said before counts until its
+//! question has timed out.
 
 use admin::{
     Admin, Snapshot, Where,
